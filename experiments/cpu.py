@@ -1,0 +1,11 @@
+"""Arithmetic in pure Python: the GIL's home ground."""
+
+import math
+
+
+def loop(_: object, iterations: int = 50_000) -> float:
+    """The article's loop."""
+    foo = 1.0
+    for i in range(iterations):
+        foo += foo * math.cos(i * math.pi)
+    return foo

@@ -1,0 +1,73 @@
+"""Fetch a page and write it: an I/O-bound task that is less I/O-bound than it looks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+def fetch_and_write(url: str, write_count: int = 50) -> int:
+    """Fetch one page, write its text `write_count` times into a file of its own; the page's size in bytes."""
+    with urllib.request.urlopen(url) as answer:
+        page = answer.read()
+    with tempfile.TemporaryFile("wt", encoding="utf-8") as output:
+        for _ in range(write_count):
+            output.write(str(page))
+    return len(page)
+
+
+@contextmanager
+def addresses(
+    count: int = 16, delay_s: float = 0.05, page_bytes: int = 100_000, urls: Sequence[str] | None = None
+) -> Iterator[Sequence[str]]:
+    """`urls` as they are, or `count` addresses of a server that is up meanwhile, in a process of its own."""
+    if urls is not None:
+        yield urls
+        return
+    command = [sys.executable, "-S", __file__, str(delay_s), str(page_bytes)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        port = int(server.stdout.readline())
+        try:
+            yield [f"http://127.0.0.1:{port}/{i}" for i in range(count)]
+        finally:
+            server.kill()
+
+
+class _Server(ThreadingHTTPServer):
+    # The standard backlog of 5 drops connections from 16 clients on; each dropped one costs its client a second.
+    request_queue_size = 128
+
+
+def _serve(delay_s: float, page_bytes: int) -> None:
+    """Answer every request with the same page after `delay_s`, until standard input closes."""
+    page = bytes(ord("a") + i % 26 for i in range(page_bytes))
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            time.sleep(delay_s)
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with _Server(("127.0.0.1", 0), Handler) as server:
+        print(server.server_address[1], flush=True)
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    import threading
+
+    # Whoever started us may be killed without a word: its end of our standard input closes all the same.
+    threading.Thread(target=_serve, args=(float(sys.argv[1]), int(sys.argv[2])), daemon=True).start()
+    sys.stdin.read()

@@ -1,0 +1,130 @@
+"""An arm: one fresh process that opens one pool and runs batches of one workload when told to.
+
+Its keeper writes commands to its standard input and reads a reply to each from its standard output; whatever
+the measured code prints goes to a file instead. The order of commands is fixed by nested blocks: `load`, then
+`preflight` or `open`; inside an open pool any of `batch`, `save`, `check`, `spans` and `run`; then `close`.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor
+from pathlib import Path
+from typing import Any
+
+from . import backends, check, counters, preflight
+from .errors import BadInput
+from .messages import Message, receive, send, take_over_standard_streams
+from .spans import Spans
+from .workload import Map, Workload, modules, open_workload
+
+
+class _Channel:
+    """One command at a time, each answered once."""
+
+    def __init__(self) -> None:
+        self._commands, self._replies = take_over_standard_streams()
+
+    def receive(self) -> Message:
+        command = receive(self._commands)
+        if command is None:  # the keeper is gone: so is the reason to be here
+            os._exit(1)
+        return command
+
+    def reply(self, **message: Any) -> None:
+        send(self._replies, message)
+
+
+def main() -> None:
+    """Serve one trial, then end."""
+    channel = _Channel()
+    try:
+        _serve(channel)
+    except BadInput as error:
+        channel.reply(error={"kind": "input", "message": str(error)})
+    except BaseException as error:  # whatever the measured code raises, SystemExit too, belongs to the trial
+        kind = "crashed" if isinstance(error, BrokenExecutor) else "raised"
+        last = traceback.format_exception_only(error)[-1].strip()
+        channel.reply(error={"kind": kind, "message": last, "traceback": traceback.format_exc()})
+
+
+def _serve(channel: _Channel) -> None:
+    described = channel.receive()["workload"]
+    with open_workload(described) as workload:
+        channel.reply(tasks=workload.available, interpreter=_interpreter())
+        command = channel.receive()
+        if command["do"] == "preflight":
+            channel.reply(**preflight.run(workload, command))
+            return
+        open_pool = backends.find(command["backend"])
+        began = time.perf_counter()
+        with open_pool(command["workers"], command["options"], modules(described)) as map_:
+            startup_s = time.perf_counter() - began
+            pool = counters.descendants(os.getpid())
+            channel.reply(startup_s=startup_s)
+            _run_batches(channel, workload.sampled(command["sample"]), map_, pool)
+            peak_rss_bytes = counters.peak_rss_bytes([os.getpid(), *pool])
+            began = time.perf_counter()
+        channel.reply(shutdown_s=time.perf_counter() - began, peak_rss_bytes=peak_rss_bytes)
+
+
+def _run_batches(channel: _Channel, workload: Workload, map_: Map, pool: list[int]) -> None:
+    batch = workload.bind(map_)
+    results: Any = None
+    while (command := channel.receive())["do"] != "close":
+        match command["do"]:
+            case "batch":
+                if workload.reset:
+                    workload.reset()
+                began = time.perf_counter()
+                results = batch()
+                channel.reply(batch_s=time.perf_counter() - began)
+            case "save":
+                channel.reply(saved=check.save(results, Path(command["path"])))
+            case "check":
+                channel.reply(answers=check.compare(Path(command["path"]), results, command["check"]))
+                results = None
+            case "spans":
+                if workload.reset:
+                    workload.reset()
+                spans = Spans()
+                began = time.perf_counter()
+                workload.bind(spans.wrap(map_))()
+                tasks = [(start - began, end - began, worker) for start, end, worker in spans.tasks]
+                channel.reply(spans=tasks[: command["most"]], busy=len({worker for _, _, worker in tasks}))
+            case "run":
+                cpu_before = counters.cpu_s(pool)
+                batch_s = repeat(batch, command["repeat"], workload.reset)
+                cpu_after = counters.cpu_s(pool)
+                known = cpu_before is not None and cpu_after is not None
+                channel.reply(batch_s=batch_s, cpu_s=(cpu_after - cpu_before) / command["repeat"] if known else None)
+
+
+def repeat(batch: Callable[[], Any], times: int, reset: Callable[[], object] | None) -> float:
+    """Seconds a batch takes, on average over `times` of them one right after the other.
+
+    With a `reset` each batch is timed by itself, so that resetting is not.
+    """
+    clock = time.perf_counter_ns
+    if reset is None:
+        began = clock()
+        for _ in range(times):
+            batch()
+        return (clock() - began) / times / 1e9
+    total = 0
+    for _ in range(times):
+        reset()
+        began = clock()
+        batch()
+        total += clock() - began
+    return total / times / 1e9
+
+
+def _interpreter() -> dict[str, Any]:
+    gil = getattr(sys, "_is_gil_enabled", lambda: True)()
+    return {"python": platform.python_version(), "implementation": sys.implementation.name, "gil": gil}

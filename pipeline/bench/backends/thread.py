@@ -1,0 +1,21 @@
+"""Threads of one interpreter: `concurrent.futures.ThreadPoolExecutor`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from ..workload import Map
+
+
+@contextmanager
+def open_pool(workers: int, options: Mapping[str, Any], modules: Sequence[str]) -> Iterator[Map]:
+    """A pool whose threads have all answered: they met at a barrier that opens for `workers` of them at once."""
+    barrier = threading.Barrier(workers)
+    with ThreadPoolExecutor(workers) as pool:
+        for meeting in [pool.submit(barrier.wait) for _ in range(workers)]:
+            meeting.result()
+        yield lambda function, inputs: list(pool.map(function, inputs))

@@ -1,0 +1,41 @@
+"""One JSON document a line: how conductor, keeper and arms talk."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import IO, Any
+
+Message = dict[str, Any]
+
+
+def send(stream: IO[bytes], message: Message) -> None:
+    """Write one message and flush it.
+
+    Raises:
+        OSError: the reader is gone.
+    """
+    stream.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+    stream.flush()
+
+
+def receive(stream: IO[bytes]) -> Message | None:
+    """Read one message; `None` where the writer is gone, also in the middle of a line."""
+    line = stream.readline()
+    if not line.endswith(b"\n"):
+        return None
+    message: Message = json.loads(line)
+    return message
+
+
+def take_over_standard_streams() -> tuple[IO[bytes], IO[bytes]]:
+    """Keep standard input and output for messages, away from whatever the measured code does with them.
+
+    Afterwards file descriptor 0 reads nothing and 1 goes where 2 goes, for this process and its children.
+    """
+    commands = os.fdopen(os.dup(0), "rb")
+    replies = os.fdopen(os.dup(1), "wb")
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(2, 1)
+    return commands, replies

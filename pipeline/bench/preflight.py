@@ -1,0 +1,113 @@
+"""The look before anything is measured: does it run, does it travel, how long does it take?"""
+
+from __future__ import annotations
+
+import pickle
+import random
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from .errors import BadInput
+from .messages import Message
+from .spans import Spans
+from .workload import Map, Workload
+
+
+def run(workload: Workload, command: Message) -> Message:
+    """Choose the sample, see whether it can be pickled, and time one batch of it in a plain loop, cold and warm.
+
+    Args:
+        command: `sample` (`auto`, `all` or a number), `widest` (the largest number of workers), `least` (how
+            many inputs an automatic sample has at least), `most_s` (how long its batch should last at most) and
+            `travels` (whether a backend sends the task to other processes).
+
+    Returns:
+        tasks, available, sample (indices, `None` for all), cold_s, warm_s, task_s (one task's mean time, `None`
+        where nothing went through the map), widest (the largest number of inputs in one call of the map).
+
+    Raises:
+        BadInput: something that has to travel cannot be pickled.
+    """
+    if command["travels"]:
+        _pickle(workload)
+    sample = _choose(workload, command)
+    chosen = workload.sampled(sample)
+    spans = Spans()
+    batch = chosen.bind(spans.wrap(_loop))
+    seconds = []
+    for _ in range(2):
+        if workload.reset:
+            workload.reset()
+        began = time.perf_counter()
+        batch()
+        seconds.append(time.perf_counter() - began)
+    durations = [end - start for start, end, _ in spans.tasks[len(spans.tasks) // 2 :]]
+    return {
+        "tasks": len(chosen.inputs),
+        "available": workload.available,
+        "sample": sample,
+        "cold_s": seconds[0],
+        "warm_s": seconds[1],
+        "task_s": sum(durations) / len(durations) if durations else None,
+        "widest": max(spans.calls, default=0),
+    }
+
+
+_loop: Map = lambda function, inputs: [function(each) for each in inputs]  # noqa: E731 - a value of type Map
+
+
+def _pickle(workload: Workload) -> None:
+    travelling: Iterator[tuple[str, Any]] = iter([("the task", workload.task), *_named(workload)])
+    for name, each in travelling:
+        try:
+            pickle.dumps(each)
+        except Exception as error:
+            if name == "the task":
+                where = f"workload.task={getattr(each, '__qualname__', each)!s}"
+                remedy = "define it with def at a module's top level, or use backend=thread"
+            else:
+                where, remedy = f"workload.inputs: {name} ({each!r:.60})", "give plain values, or use backend=thread"
+            raise BadInput(f"{where} cannot be sent to another process ({error}); {remedy}") from None
+
+
+def _named(workload: Workload) -> Iterator[tuple[str, Any]]:
+    return ((f"input {i}", each) for i, each in enumerate(workload.inputs))
+
+
+def _choose(workload: Workload, command: Message) -> list[int] | None:
+    wanted, available = command["sample"], workload.available
+    if wanted == "all" or (wanted == "auto" and workload.job is not None):
+        return None
+    if wanted == "auto":
+        if available <= command["least"]:
+            return None
+        # Whole shares for the largest number of workers, so that a sample is as balanced as the batch it stands for.
+        share = command["widest"]
+        fits = int(command["most_s"] / max(_estimate_task_s(workload), 1e-9))
+        wanted = max(command["least"], fits // share * share)
+        if wanted > 0.75 * available:
+            return None
+    return None if wanted >= available else spread(wanted, available)
+
+
+def spread(count: int, available: int) -> list[int]:
+    """`count` indices spread evenly over `available`."""
+    return [(2 * i + 1) * available // (2 * count) for i in range(count)]
+
+
+def _estimate_task_s(workload: Workload) -> float:
+    """The mean time of a task, from as many spread over the inputs as half a second allows, at least three."""
+    assert workload.task is not None
+    indices = spread(min(64, workload.available), workload.available)
+    # Shuffled, so that the few that fit into the time stand for the whole; always alike.
+    random.Random(0).shuffle(indices)
+    if workload.reset:
+        workload.reset()
+    began = time.perf_counter()
+    for done, index in enumerate(indices, start=1):
+        workload.task(workload.inputs[index])
+        if done >= 3 and time.perf_counter() - began > 0.5:
+            break
+    return (time.perf_counter() - began) / done
+

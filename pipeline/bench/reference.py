@@ -1,0 +1,85 @@
+"""From `module:name` or `path/file.py:name` to the object it names."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+
+from .errors import BadInput
+
+
+def load(reference: str, key: str) -> object:
+    """The object that `reference` names; `key` is the configuration key it was given for.
+
+    Raises:
+        BadInput: there is no such module, file or name, or importing it fails.
+    """
+    place, _, name = reference.rpartition(":")
+    module = load_module(place, f"{key}={reference}")
+    found: object = module
+    for part in name.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            public = [each for each in vars(module) if not each.startswith("_")]
+            raise BadInput(
+                f"{key}={reference}: {place} has no {name!r}; it has {', '.join(public[:12]) or 'nothing public'}"
+            ) from None
+    return found
+
+
+def load_module(place: str, said: str) -> ModuleType:
+    """Import `place`, a module's dotted name or the path of a Python file.
+
+    Workers call this too, so that what was pickled by a file's module name can be unpickled there.
+
+    Raises:
+        BadInput: it cannot be imported; the message begins with `said`.
+    """
+    try:
+        return _load_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
+    except ModuleNotFoundError as error:
+        # Only the named module (or a parent of it) missing is the user's spelling; another one is its own import.
+        if error.name is not None and (place == error.name or place.startswith(f"{error.name}.")):
+            where = ", ".join(entry for entry in sys.path[:3] if entry)
+            raise BadInput(
+                f"{said}: there is no module {error.name!r} in {where} or the environment of {sys.executable}; "
+                "start from the folder that holds it, install it, or name its file: path/file.py:name"
+            ) from None
+        raise BadInput(f"{said}: importing {place} raised {_last_line(error)}") from error
+    except FileNotFoundError:
+        raise BadInput(f"{said}: there is no file {place}") from None
+    except Exception as error:
+        raise BadInput(f"{said}: importing {place} raised {_last_line(error)}") from error
+
+
+def _load_file(path: Path) -> ModuleType:
+    # The folder and the name's hash are in the module's name: a file called io.py must not hide the library's io.
+    name = f"{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is not a Python file")
+    folder = str(path.parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _last_line(error: BaseException) -> str:
+    return traceback.format_exception_only(error)[-1].strip()

@@ -1,0 +1,148 @@
+"""A workload inside an arm: the function, its inputs, and one batch of them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import pickle
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from . import reference
+from .errors import BadInput
+
+
+class Map(Protocol):
+    """What a backend yields: every input through the function, in order, as a list."""
+
+    def __call__(self, function: Callable[[Any], Any], inputs: Sequence[Any], /) -> list[Any]: ...
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What an arm measures.
+
+    `task` is the function with its parameters bound, `None` for a workload that gives a job; `inputs` are the
+    sampled ones and `available` counts all there were; `reset`, if any, runs untimed before every batch.
+    """
+
+    task: Callable[[Any], Any] | None
+    job: Callable[[Map, Sequence[Any]], Any] | None
+    inputs: Sequence[Any]
+    available: int
+    reset: Callable[[], object] | None
+
+    def bind(self, map_: Map) -> Callable[[], Any]:
+        """One batch through `map_`, ready to be timed."""
+        job, task, inputs = self.job, self.task, self.inputs
+        if job is not None:
+            return lambda: job(map_, inputs)
+        if task is None:
+            raise BadInput("workload.task is missing: write workload.task=module:function")
+        return lambda: map_(task, inputs)
+
+    def sampled(self, indices: Sequence[int] | None) -> Workload:
+        """The same workload over some of its inputs, all for `None`."""
+        if indices is None:
+            return self
+        return Workload(self.task, self.job, [self.inputs[i] for i in indices], self.available, self.reset)
+
+
+@contextmanager
+def open_workload(description: Mapping[str, Any]) -> Iterator[Workload]:
+    """Import what the description names and build its inputs; inputs that are a context manager stay open inside.
+
+    Args:
+        description: `task` or `job`, `inputs`, `params`, `reset`, as in the configuration; a relative file
+            already made absolute. `inputs` may also be `{"pickle": path}`.
+
+    Raises:
+        BadInput: something named cannot be imported or called, or there are no inputs.
+    """
+    params = dict(description["params"])
+    taken: set[str] = set()
+    task = job = reset = None
+    if description["job"] is not None:
+        job = _with_params(_function(description["job"], "workload.job"), params, taken)
+    elif description["task"] is not None:
+        task = _with_params(_function(description["task"], "workload.task"), params, taken)
+    else:
+        raise BadInput("workload.task is missing: write workload.task=module:function")
+    if description["reset"] is not None:
+        reset = _with_params(_function(description["reset"], "workload.reset"), params, taken)
+    with ExitStack() as stack:
+        inputs = _build_inputs(description["inputs"], params, taken, stack)
+        for name in params:
+            if name not in taken:
+                raise BadInput(
+                    f"workload.params.{name}={params[name]!r}: neither the task nor the inputs take {name!r}; "
+                    f"remove it, or give the function a parameter of that name"
+                )
+        yield Workload(task, job, inputs, len(inputs), reset)
+
+
+def modules(description: Mapping[str, Any]) -> list[str]:
+    """The places that a worker imports before its first task: module names and absolute files."""
+    named = [description["task"], description["job"]]
+    return [each.rpartition(":")[0] for each in named if each is not None]
+
+
+def _function(named: str, key: str) -> Callable[..., Any]:
+    found = reference.load(named, key)
+    if not callable(found):
+        raise BadInput(f"{key}={named} is a {type(found).__name__}, which cannot be called; name a function")
+    return found
+
+
+def _with_params(function: Callable[..., Any], params: Mapping[str, Any], taken: set[str]) -> Callable[..., Any]:
+    accepted = _accepted(function, params)
+    taken.update(accepted)
+    return functools.partial(function, **accepted) if accepted else function
+
+
+def _accepted(function: Callable[..., Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    if not params:
+        return {}
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some builtins tell nothing of themselves: let the call decide
+        return dict(params)
+    kinds = {name: parameter.kind for name, parameter in signature.parameters.items()}
+    if inspect.Parameter.VAR_KEYWORD in kinds.values():
+        return dict(params)
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {name: value for name, value in params.items() if kinds.get(name) in by_name}
+
+
+def _build_inputs(given: Any, params: Mapping[str, Any], taken: set[str], stack: ExitStack) -> Sequence[Any]:
+    if isinstance(given, dict):
+        with open(given["pickle"], "rb") as stream:
+            return list(pickle.load(stream))  # written by this run's own conductor, into its private folder
+    if isinstance(given, int):
+        return range(given)
+    if isinstance(given, list):
+        return given
+    found = reference.load(given, "workload.inputs")
+    if callable(found) and not _is_iterable(found):
+        accepted = _accepted(found, params)
+        taken.update(accepted)
+        found = found(**accepted)
+    if not _is_iterable(found):
+        if not hasattr(type(found), "__enter__"):
+            raise BadInput(
+                f"workload.inputs={given} gives a {type(found).__name__}; name an iterable, a function that "
+                "returns one, or a context manager that yields one"
+            )
+        found = stack.enter_context(found)  # type: ignore[arg-type]
+        if not _is_iterable(found):
+            raise BadInput(f"workload.inputs={given} yields a {type(found).__name__}; let it yield an iterable")
+    inputs = list(found)  # type: ignore[call-overload]
+    if not inputs:
+        raise BadInput(f"workload.inputs={given} is empty; give at least one input")
+    return inputs
+
+
+def _is_iterable(found: object) -> bool:
+    return hasattr(type(found), "__iter__")

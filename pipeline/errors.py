@@ -1,0 +1,13 @@
+"""What this package raises at its users."""
+
+
+class InputError(ValueError):
+    """What was asked for cannot be done; the text is one line with the value, the reason and the remedy."""
+
+
+class Interrupted(Exception):
+    """A signal ended the measuring; what was measured is kept."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(f"ended by signal {signal_number}")
+        self.exit_status = 128 + signal_number

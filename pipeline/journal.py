@@ -1,0 +1,83 @@
+"""The journal: one JSON line a record, on disk before the next thing starts.
+
+Kinds of records: `run` opens a session of measuring (the first one defines the run), `preflight` one a workload,
+`trial` one a trial, `end` closes a session. Everything that is reported is a function of these alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from .errors import InputError
+
+SCHEMA = 1
+"""The form of the records. 1: the first."""
+
+Record = dict[str, Any]
+
+
+class Journal:
+    """An open journal to append to."""
+
+    def __init__(self, path: Path, environment: str, node: str) -> None:
+        """Open or create `path`; a torn last line, of a run that was killed while writing it, is cut off."""
+        self._common = {"environment": environment, "node": node}
+        self._stream = path.open("ab")
+        whole = _whole_bytes(path)
+        if whole < path.stat().st_size:
+            self._stream.truncate(whole)
+
+    def append(
+        self, kind: str, *, cell: str | None = None, trial: int | None = None, attempt: int = 1, **content: Any
+    ) -> Record:
+        """Write one record through to the disk.
+
+        Returns:
+            The record as it is read back.
+        """
+        record = {"schema": SCHEMA, "kind": kind, "cell": cell, "trial": trial, "attempt": attempt, **self._common, **content}
+        line = json.dumps(record, separators=(",", ":"), allow_nan=False)
+        self._stream.write(line.encode() + b"\n")
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+        read_back: Record = json.loads(line)
+        return read_back
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stream.close()
+
+
+def read(path: Path) -> list[Record]:
+    """All whole records; a torn last line is left out.
+
+    Raises:
+        InputError: there is no journal, a line in it is damaged, or a newer version of this package wrote it.
+    """
+    try:
+        lines = path.read_bytes()[: _whole_bytes(path)].splitlines()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); name the folder of a run") from None
+    records: list[Record] = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            record = json.loads(line)
+            schema = record["schema"]
+        except (ValueError, KeyError, TypeError):
+            raise InputError(f"{path}: line {number} is damaged; move the folder away and measure again") from None
+        if not isinstance(schema, int) or schema > SCHEMA:
+            raise InputError(f"{path}: line {number} has schema {schema}, this version reads up to {SCHEMA}; update")
+        records.append(record)
+    return records
+
+
+def _whole_bytes(path: Path) -> int:
+    with path.open("rb") as stream:
+        content = stream.read()
+    return content.rfind(b"\n") + 1

@@ -1,0 +1,92 @@
+"""Where runs live: `<output>/<name>/<version>/<run>/`, and how files get there."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from . import journal
+from .errors import InputError
+from .journal import Record
+
+JOURNAL = "journal.jsonl"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run's folder and what its journal held when it was found; new ones have no records."""
+
+    path: Path
+    records: tuple[Record, ...]
+
+
+def find_run(output: Path, name: str, version: str, environment: str) -> RunFolder | None:
+    """The newest run of a version that was measured in this environment; `None` where there is none."""
+    for folder in sorted((output / name / version).glob("*/"), reverse=True):
+        if not folder.joinpath(JOURNAL).is_file():
+            continue
+        records = journal.read(folder / JOURNAL)
+        if records and records[0]["environment"] == environment:
+            return RunFolder(folder, tuple(records))
+    return None
+
+
+def new_run(output: Path, name: str, version: str) -> RunFolder:
+    """A fresh folder, named by the time in UTC."""
+    parent = output / name / version
+    parent.mkdir(parents=True, exist_ok=True)
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    for suffix in ("", *(f"-{i}" for i in range(2, 1000))):
+        with suppress(FileExistsError):
+            folder = parent / f"{stamp}{suffix}"
+            folder.mkdir()
+            return RunFolder(folder, ())
+    raise InputError(f"output={output}: a thousand runs began in this very second; wait a moment")
+
+
+def check_writable(output: Path) -> None:
+    """See that files can be made below `output`, before anything is measured.
+
+    Raises:
+        InputError: they cannot.
+    """
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=output):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"output={output}: nothing can be written there ({error.strerror}); write output=FOLDER with one of yours"
+        ) from None
+
+
+def point_latest(output: Path, run: Path) -> None:
+    """Have `<output>/latest` lead to `run`; where the system has no links for us, a file with its path does."""
+    latest = output / "latest"
+    target = os.path.relpath(run, output)
+    with tempfile.TemporaryDirectory(dir=output, prefix=".latest-") as folder:
+        made = Path(folder) / "latest"
+        try:
+            made.symlink_to(target, target_is_directory=True)
+        except OSError:
+            made.write_text(target + "\n", encoding="utf-8")
+        made.replace(latest)
+
+
+def write(path: Path, content: str | bytes) -> None:
+    """Put a file in place whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = content.encode() if isinstance(content, str) else content
+    made = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with made.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        made.replace(path)
+    finally:
+        made.unlink(missing_ok=True)

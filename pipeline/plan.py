@@ -1,0 +1,100 @@
+"""How a cell's evidence is planned from what the preflight saw, before any of it is measured."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from .cells import Cell, Measure
+
+PROTOCOL = 1
+"""The number of the measuring protocol; part of a version. 1: rounds of fresh pairs, looks at trial boundaries."""
+
+ALPHA = 0.05
+FIRST_LOOK_ROUNDS = 12
+LEAST_TRIAL_S = 0.5
+"""A trial's rounds last at least this long, so that starting its processes does not outweigh them."""
+
+CHUNK_S = 0.005
+_ARMS = 1.5
+"""What a round costs in batches of the plain loop: the anchor's one and a faster one."""
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What the look before measuring found; seconds of one batch in a plain loop. See `bench.preflight.run`."""
+
+    tasks: int
+    available: int
+    sample: tuple[int, ...] | None
+    cold_s: float
+    warm_s: float
+    task_s: float | None
+    widest: int
+
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> Preflight:
+        """From its journal record."""
+        sample = record["sample"]
+        return cls(**{**{key: record[key] for key in cls.__dataclass_fields__}, "sample": sample and tuple(sample)})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Rounds in each trial, and after how many trials the interval is looked at; the last look ends the cell."""
+
+    rounds: int
+    looks: tuple[int, ...]
+
+    @property
+    def alpha(self) -> float:
+        """What one look may err, so that all of them together err in at most `ALPHA` (Bonferroni)."""
+        return ALPHA / len(self.looks)
+
+
+def longest_batch_s(measure: Measure) -> float:
+    """How long a batch may take in a plain loop for the rounds of a first look to fit into the budget."""
+    return measure.budget_s / (_ARMS * FIRST_LOOK_ROUNDS)
+
+
+def plan_cell(measure: Measure, preflight: Preflight) -> Plan:
+    """The plan of a cell: looks at about 12, 25, 50, 100, ... rounds, as many as the budget allows.
+
+    Looks fall on ends of trials, the first after `measure.trials` of them. The budget's end is the last one.
+    """
+    if measure.cold:
+        round_s = 2 * preflight.cold_s
+        affordable = max(measure.trials, min(measure.max_rounds, int(measure.budget_s / round_s)))
+        return Plan(1, _doubling(max(measure.trials, FIRST_LOOK_ROUNDS), affordable))
+    # A round is both arms once; short batches are repeated until the shorter arm lasts 20 ms.
+    round_s = max(_ARMS * preflight.warm_s, 0.06)
+    affordable = max(1, min(measure.max_rounds, int(measure.budget_s / round_s)))
+    first = min(affordable, max(FIRST_LOOK_ROUNDS, math.ceil(measure.trials * LEAST_TRIAL_S / round_s)))
+    rounds = math.ceil(first / measure.trials)
+    return Plan(rounds, _doubling(min(measure.trials, affordable), affordable // rounds))
+
+
+def _doubling(first: int, last: int) -> tuple[int, ...]:
+    looks = [first]
+    while looks[-1] * 2 <= last:
+        looks.append(looks[-1] * 2)
+    if last > looks[-1]:
+        looks[-1 if last < 1.5 * looks[-1] else len(looks) :] = [last]
+    return tuple(looks)
+
+
+def chunksize(cell: Cell, preflight: Preflight) -> int | None:
+    """The number of inputs a worker gets at a time; `None` for a backend without chunks.
+
+    `auto` makes chunks of about 5 ms of work, which hides what sending one costs, and leaves at least four chunks
+    for each worker, so that none is left waiting for the last.
+    """
+    asked = cell.options.get("chunksize")
+    if asked != "auto":
+        return asked
+    if preflight.task_s is None or preflight.widest == 0:
+        return 1
+    for_cost = math.ceil(CHUNK_S / max(preflight.task_s, 1e-9))
+    for_balance = preflight.widest // (4 * cell.workers)
+    return max(1, min(for_cost, for_balance))

@@ -1,0 +1,111 @@
+"""What a cell's rounds say: medians with order-statistic intervals.
+
+Pure functions of numbers; nothing here knows where they came from.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from statistics import median
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A range that holds the true value with the probability it was made for; infinite where none exists yet."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Speedup:
+    """A cell's speed-up over its anchor: anchor time / cell time.
+
+    `beyond_these_trials` is false where there were too few trials to tell how another trial would differ.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    rounds: int
+    trials: int
+    beyond_these_trials: bool
+
+    @property
+    def half_width(self) -> float:
+        """Half the interval's width as a share of the estimate, on the log scale; infinite where there is none."""
+        if not (self.low > 0 and math.isfinite(self.high)):
+            return math.inf
+        return math.sqrt(self.high / self.low) - 1
+
+
+@lru_cache(maxsize=4096)
+def order_rank(n: int, alpha: float) -> int:
+    """The largest k for which [x(k), x(n+1-k)] covers the median with probability 1 - alpha; 0 where there is none.
+
+    The number of `n` independent values below the median is Binomial(n, 1/2), so the interval misses it with
+    probability 2 P(B <= k - 1), whatever the distribution of the values: the inverted sign test (H. A. David and
+    H. N. Nagaraja, Order Statistics, 3rd ed., section 7.1).
+    """
+    below = 0
+    limit = alpha / 2
+    for k in range(n // 2 + 1):
+        below += math.comb(n, k)
+        if below / 2**n > limit:
+            return k
+    return n // 2
+
+
+def median_interval(values: Sequence[float], alpha: float) -> Interval:
+    """The order-statistic interval of the median at level 1 - `alpha`; infinite where `values` are too few."""
+    k = order_rank(len(values), alpha)
+    if k == 0:
+        return Interval(-math.inf, math.inf)
+    ordered = sorted(values)
+    return Interval(ordered[k - 1], ordered[-k])
+
+
+def speedup(log_ratios: Sequence[Sequence[float]], alpha: float) -> Speedup:
+    """The median of all rounds, with the wider of two intervals: the rounds', and that of the trials' medians.
+
+    Rounds of one trial share its processes and its minutes, so their interval alone is too narrow where trials
+    differ; the trials' medians are independent, but exist as an interval only from six of them on.
+
+    Args:
+        log_ratios: for each trial, log(anchor time / cell time) of each of its rounds.
+        alpha: the probability that the interval may miss the true median.
+    """
+    rounds = [each for trial in log_ratios for each in trial]
+    if not rounds:
+        return Speedup(math.nan, 0.0, math.inf, 0, 0, False)
+    middle = median(rounds)
+    within = median_interval(rounds, alpha)
+    between = median_interval([median(trial) for trial in log_ratios if trial], alpha)
+    between_exists = math.isfinite(between.high)
+    wider = between if between_exists and between.high - between.low > within.high - within.low else within
+    return Speedup(
+        estimate=math.exp(middle),
+        low=_exp(min(wider.low, middle)),
+        high=_exp(max(wider.high, middle)),
+        rounds=len(rounds),
+        trials=len(log_ratios),
+        beyond_these_trials=between_exists,
+    )
+
+
+def rounds_for(half_width: float, now: Speedup, alpha: float) -> int | None:
+    """About how many rounds would bring the half-width down to `half_width`; `None` where that can't be told yet.
+
+    The width of an order-statistic interval shrinks with the square root of the number of rounds.
+    """
+    if not math.isfinite(now.half_width):
+        fewest = next((n for n in range(1, 200) if order_rank(n, alpha) > 0), None)
+        return None if fewest is None else max(fewest, now.rounds + 1)
+    return math.ceil(now.rounds * (now.half_width / half_width) ** 2)
+
+
+def _exp(log: float) -> float:
+    return 0.0 if log == -math.inf else math.exp(log) if log < math.inf else math.inf
