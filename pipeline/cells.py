@@ -89,7 +89,13 @@ class Cell:
 
     def record(self) -> dict[str, Json]:
         """The cell as the journal keeps it."""
-        return {"id": self.id, "anchor": self.anchor.id, "name": self.workload.name, **self.definition}
+        return {
+            "id": self.id,
+            "anchor": self.anchor.id,
+            "workload_id": self.workload.id,
+            "name": self.workload.name,
+            **self.definition,
+        }
 
 
 @dataclass(frozen=True)
@@ -142,12 +148,12 @@ def make_sweep(configs: Sequence[Mapping[str, Json]], experiment: str | None = N
     """
     for config in configs:
         _known(config, _CELL_KEYS | _SWEEP_KEYS, "")
-        for key in sorted((_CELL_KEYS | _SWEEP_KEYS) - set(config)):
-            raise InputError(f"{key} is missing: it was removed; leave it, or write {key}=...")
         for key in sorted(_SWEEP_KEYS):
             if config[key] != configs[0][key]:
-                raise InputError(f"{key} takes one value in a sweep, not {configs[0][key]!r} and {config[key]!r}")
+                both = f"{configs[0][key]!r} and {config[key]!r}"
+                raise InputError(f"{key} takes one value in a sweep, not {both}; write one, as in {key}=VALUE")
     common = configs[0]
+    _known(common["runner"], {"name"}, "runner.")
     cells = _name_apart(_unique(_make_cell(config) for config in configs))
     workloads = dict.fromkeys(cell.workload.name.split(" ")[0] for cell in cells)
     name = common["name"] if common["name"] is not None else experiment or "-".join(workloads)
@@ -166,15 +172,13 @@ def make_sweep(configs: Sequence[Mapping[str, Json]], experiment: str | None = N
 
 
 def _make_cell(config: Mapping[str, Json]) -> Cell:
+    _known(config["backend"], {"name", "takes", "pickles"}, "backend.", optional=_BACKEND_OPTIONS)
     backend = dict(config["backend"])
     name, takes, pickles = backend.pop("name"), backend.pop("takes"), backend.pop("pickles")
     workers = _whole("workers", config["workers"], least=1)
     for key, value in backend.items():
-        check = _BACKEND_OPTIONS.get(key)
-        if check is None:
-            raise InputError(f"backend.{key}={value!r}: no backend takes {key!r}")
         if key in takes:
-            check(f"backend.{key}", value)
+            _BACKEND_OPTIONS[key](f"backend.{key}", value)
     env = _mapping("env", config["env"])
     return Cell(
         workload=_make_workload(config["workload"]),
@@ -242,9 +246,7 @@ def _name_apart(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
         for id_, each in flat.items():
             apart = [f"{key.removeprefix('params.')}={each.get(key)}" for key in varying]
             names[id_] = " ".join([name, *apart])
-    return tuple(
-        replace(cell, workload=replace(cell.workload, name=names[cell.workload.id])) for cell in cells
-    )
+    return tuple(replace(cell, workload=replace(cell.workload, name=names[cell.workload.id])) for cell in cells)
 
 
 def _flat(value: Json, prefix: str = "") -> dict[str, Json]:
@@ -253,23 +255,25 @@ def _flat(value: Json, prefix: str = "") -> dict[str, Json]:
     return {prefix.rstrip("."): value}
 
 
-def _known(config: Mapping[str, Json], keys: set[str], prefix: str) -> None:
+def _known(config: Json, keys: set[str], prefix: str, optional: Iterable[str] = ()) -> None:
+    if not isinstance(config, Mapping):
+        raise InputError(f"{prefix.rstrip('.')}={config!r} is no mapping; give it the keys {', '.join(sorted(keys))}")
+    known = {*keys, *optional}
     for key in config:
-        if key not in keys:
-            raise InputError(f"{prefix}{key}={config[key]!r}: there is no such key; {_nearest(str(key), keys, prefix)}")
+        if key not in known:
+            raise InputError(f"{prefix}{key}={config[key]!r}: there is no such key; {nearest(str(key), known, prefix)}")
+    for key in sorted(keys - set(config)):
+        raise InputError(f"{prefix}{key} is missing; give it a value, as the files in conf/ do")
 
 
-def nearest(word: str, words: Sequence[str]) -> str:
-    """`did you mean ...?` for the word most alike, and all of them."""
-    return _nearest(word, set(words), "")
-
-
-def _nearest(word: str, words: set[str], prefix: str) -> str:
+def nearest(word: str, words: Iterable[str], prefix: str = "") -> str:
+    """`did you mean ...?` for the word most alike, with `prefix` before it, and all of them."""
     import difflib
 
-    alike = difflib.get_close_matches(word, sorted(words), n=1, cutoff=0.5)
-    guess = f"did you mean {prefix}{alike[0]}? " if alike else ""
-    return f"{guess}There are {', '.join(sorted(words))}"
+    words = sorted(words)
+    alike = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
+    options = f"here are {', '.join(words)}"
+    return f"did you mean {prefix}{alike[0]}? T{options}" if alike else f"t{options}"
 
 
 def _whole(key: str, value: Json, least: int, or_else: str = "") -> int:
@@ -284,7 +288,9 @@ def _whole(key: str, value: Json, least: int, or_else: str = "") -> int:
 def _number(key: str, value: Json, above: float, below: float = math.inf) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not above < value < below:
         span = f"above {above:g}" if below == math.inf else f"between {above:g} and {below:g}"
-        raise InputError(f"{key}={value} is not a number {span}; write one, as in {key}={(above + min(below, 9)) / 2:g}")
+        raise InputError(
+            f"{key}={value} is not a number {span}; write one, as in {key}={(above + min(below, 9)) / 2:g}"
+        )
     return float(value)
 
 
@@ -340,7 +346,7 @@ def _kind(value: Json) -> str:
 def _start_method(key: str, value: Json) -> None:
     methods = ("auto", "fork", "forkserver", "spawn")
     if value not in methods:
-        raise InputError(f"{key}={value} is no start method; {_nearest(str(value), set(methods), '')}")
+        raise InputError(f"{key}={value} is no start method; {nearest(str(value), methods)}")
 
 
 def _chunksize(key: str, value: Json) -> None:

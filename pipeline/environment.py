@@ -77,7 +77,7 @@ def _packages() -> dict[str, str]:
     found: dict[str, str] = {}
     for entry in sys.path:
         with suppress(OSError):
-            for name in os.listdir(entry or "."):
+            for name in os.listdir(entry or "."):  # noqa: PTH208 - names alone are needed
                 if name.endswith(".dist-info"):
                     package, _, version = name.removesuffix(".dist-info").partition("-")
                     found.setdefault(package.lower().replace("_", "-"), version)

@@ -5,11 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from statistics import median
 from typing import Any
 
-from . import statistics
+from . import journal, statistics
+from .cells import Measure
+from .errors import InputError
 from .journal import Record
+from .plan import Plan, Preflight, plan_cell
 
 #: A trial that was lost with its node is run again this often.
 MOST_ATTEMPTS = 3
@@ -68,7 +73,93 @@ def gather(trials: Sequence[Record], preflight: Record | None) -> Evidence:
         if trial["status"] not in ("measured", "not run"):
             return Evidence(trial["status"], trial["reason"], trial["traceback"], good, len(trials))
     if len(lost) >= MOST_ATTEMPTS:
-        return Evidence("failed", f"its trials were lost {len(lost)} times: {lost[-1]['reason']}", None, good, len(trials))
+        return Evidence(
+            "failed", f"its trials were lost {len(lost)} times: {lost[-1]['reason']}", None, good, len(trials)
+        )
     if good:
         return Evidence("measured", None, None, good, len(trials))
     return Evidence("not run", "the measuring ended before its turn came", None, (), len(trials))
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as its journal tells it: the one thing that tables, verdict and report are functions of."""
+
+    records: tuple[Record, ...]
+
+    @classmethod
+    def read(cls, path: Path) -> Run:
+        """From a journal file.
+
+        Raises:
+            InputError: it is no journal, is damaged, or nothing began in it.
+        """
+        records = tuple(journal.read(path))
+        if not records or records[0]["kind"] != "run":
+            raise InputError(f"{path}: nothing was measured yet; run the command that made it again")
+        return cls(records)
+
+    @cached_property
+    def header(self) -> Record:
+        """The record that defines the run: name, version, definition, command, cells, surroundings."""
+        return self.records[0]
+
+    @cached_property
+    def cells(self) -> tuple[Record, ...]:
+        """The definitions of all cells: for each workload its anchor, then the others in the order asked for."""
+        listed: dict[str, Record] = {}
+        for cell in self.header["cells"]:
+            listed.setdefault(cell["anchor"], {**cell, "id": cell["anchor"], **_ANCHOR})
+            if cell["id"] != cell["anchor"] or cell["id"] in self.header["measured"]:
+                listed[cell["id"]] = cell
+        order = list(listed)
+        return tuple(sorted(listed.values(), key=lambda cell: order.index(cell["anchor"])))
+
+    @cached_property
+    def measured(self) -> frozenset[str]:
+        """The ids of the cells that got trials of their own."""
+        return frozenset(self.header["measured"])
+
+    @cached_property
+    def measure(self) -> Measure:
+        """The measuring profile."""
+        return Measure(**self.header["definition"]["measure"])
+
+    @cached_property
+    def trials(self) -> tuple[Record, ...]:
+        """All trial records, in the order in which they were measured."""
+        return tuple(record for record in self.records if record["kind"] == "trial")
+
+    @cached_property
+    def evidence(self) -> dict[str, Evidence]:
+        """Each measured cell's evidence, by its id."""
+        trials: dict[str, list[Record]] = {}
+        for trial in self.trials:
+            trials.setdefault(trial["cell"], []).append(trial)
+        return {
+            cell["id"]: gather(trials.get(cell["id"], []), self.preflights.get(cell["anchor"]))
+            for cell in self.cells
+            if cell["id"] in self.measured
+        }
+
+    @cached_property
+    def preflights(self) -> dict[str, Record]:
+        """The preflight record of each workload, by the id of its anchor."""
+        anchors = {cell["workload_id"]: cell["anchor"] for cell in self.header["cells"]}
+        found = (record for record in self.records if record["kind"] == "preflight")
+        return {anchors[record["workload"]]: record for record in found}
+
+    def plan(self, cell: Record) -> Plan | None:
+        """How the cell's evidence was planned; `None` where its workload's preflight failed."""
+        preflight = self.preflights.get(cell["anchor"])
+        if preflight is None or preflight["status"] != "measured":
+            return None
+        return plan_cell(self.measure, Preflight.of(preflight))
+
+    def of_anchor(self, anchor: str) -> tuple[Record, ...]:
+        """The trials in which an anchor was measured: all of its workload's."""
+        cells = {cell["id"] for cell in self.cells if cell["anchor"] == anchor}
+        return tuple(trial for trial in self.trials if trial["cell"] in cells and trial["status"] == "measured")
+
+
+_ANCHOR = {"backend": "serial", "workers": 1, "options": {}, "env": {}, "python": None}

@@ -10,7 +10,7 @@ import json
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from .errors import InputError
 
@@ -39,7 +39,15 @@ class Journal:
         Returns:
             The record as it is read back.
         """
-        record = {"schema": SCHEMA, "kind": kind, "cell": cell, "trial": trial, "attempt": attempt, **self._common, **content}
+        record = {
+            "schema": SCHEMA,
+            "kind": kind,
+            "cell": cell,
+            "trial": trial,
+            "attempt": attempt,
+            **self._common,
+            **content,
+        }
         line = json.dumps(record, separators=(",", ":"), allow_nan=False)
         self._stream.write(line.encode() + b"\n")
         self._stream.flush()
@@ -47,7 +55,7 @@ class Journal:
         read_back: Record = json.loads(line)
         return read_back
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

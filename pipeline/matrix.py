@@ -6,25 +6,31 @@ distinct choice of groups is composed once, and the values of a cell are applied
 
 from __future__ import annotations
 
-import copy
 import itertools
+import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import pickle
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra import version as hydra_version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.default_element import GroupDefault
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import ChoiceSweep, Override, Sweep
 from hydra.core.utils import setup_globals
-from hydra.errors import CompactHydraException, HydraException
+from hydra.errors import MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf._utils import split_key
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from .cells import nearest
 from .errors import InputError
@@ -34,14 +40,21 @@ ROOT = Path(__file__).parent
 if not ROOT.joinpath("conf").is_dir():
     ROOT = ROOT.parent
 
-_ALLOWED_HYDRA_KEYS = ("hydra.mode", "hydra.searchpath", "hydra.verbose", "hydra.sweeper.params")
+MOST_CELLS = 100_000
+"""More cells than this are a slip of the hand: they would take days at some seconds each."""
+
+_AXES = "hydra.sweeper.params."
+_HYDRA_KEYS = ("hydra.mode.", "hydra.searchpath.", "hydra.verbose.", _AXES)
+_OPEN_NODES = ("env", "workload.params")
+"""Where a user may add keys with `+`."""
 
 
 @dataclass(frozen=True)
 class Matrix:
     """The resolved configurations of a command, one a cell, in Hydra's order, without Hydra's own node.
 
-    `swept` says whether the command asked for a sweep; `experiment` is the name of the one it chose, if one.
+    `swept` says whether the command asked for a sweep; `experiment` is the name of the one it chose, of several
+    their names with dashes between.
     """
 
     configs: tuple[dict[str, Any], ...]
@@ -58,211 +71,332 @@ def make_loader(config_dir: str | None = None, config_path: str | None = None) -
     hydra_version.setbase("1.3")
     setup_globals()
     for flag, folder in (("--config-dir", config_dir), ("--config-path", config_path)):
-        if folder is not None and not os.path.isdir(folder):
-            raise InputError(f"{flag} {folder}: there is no such folder; name one with configurations in it")
+        if folder is not None and not Path(folder).is_dir():
+            raise InputError(f"{flag} {_shown(folder)}: there is no such folder; name one with configurations in it")
     search_path = create_config_search_path(os.path.abspath(config_path) if config_path else str(ROOT / "conf"))
     if config_dir is not None:
         search_path.prepend("command-line", f"file://{os.path.abspath(config_dir)}", SearchPathQuery("schema", None))
     return ConfigLoaderImpl(search_path)
 
 
-def expand(
-    loader: ConfigLoaderImpl, overrides: Sequence[str], multirun: bool, config_name: str = "config"
-) -> Matrix:
+def expand(loader: ConfigLoaderImpl, overrides: Sequence[str], multirun: bool, config_name: str = "config") -> Matrix:
     """Every cell's configuration.
 
     The default axes are `hydra.sweeper.params`. Whatever the command line says of a key, with or without `+` or
     `++`, replaces its axis, and so does what an experiment says: its own `hydra.sweeper.params`, a plain value, or
-    `override /group`.
+    `override /group`. Several experiments are swept one after the other, each with its own axes.
 
     Raises:
         InputError: the command line or a configuration is not valid; one line.
     """
-    try:
-        return _Expansion(loader, config_name, overrides).matrix(multirun)
-    except (HydraException, CompactHydraException, OmegaConfBaseException) as error:
-        raise InputError(_one_line(error)) from error
+    return _Expansion(loader, config_name, overrides).matrix(multirun)
 
 
 class _Expansion:
+    """One command's expansion; what was parsed and composed for it is kept."""
+
     def __init__(self, loader: ConfigLoaderImpl, config_name: str, overrides: Sequence[str]) -> None:
         self._loader = loader
         self._config_name = config_name
         self._parser = OverridesParser.create(config_loader=loader)
-        self._parsed: dict[str, Override] = {}
+        self._parse = cache(self._parse_anew)
+        self._base = cache(self._compose_base)
         parsed = [self._parse(line) for line in overrides]
-        self._hydra = [each.input_line or "" for each in parsed if each.is_hydra_override()]
         self._overrides = [each for each in parsed if not each.is_hydra_override()]
-        self._bases: dict[tuple[str, ...], DictConfig] = {}
-        self._refuse_hydra_keys()
+        self._hydra = [each for each in parsed if each.is_hydra_override()]
+        for each in self._hydra:
+            _refuse_hydra_key(each.key_or_group, _line(each))
+            if each.is_sweep_override():
+                raise InputError(f"{_shown(each)}: this key takes one value; put it in quotes if it has commas")
+        _refuse_twice(self._overrides)
+        with _in_one_line():
+            # The loader's own repository knows nothing of hydra.searchpath; this is the one it composes from.
+            _, self._repository = loader._parse_overrides_and_create_caching_repo(
+                config_name, [*map(_line, self._hydra)]
+            )
+        self._group_exists = cache(self._repository.group_exists)
 
     def matrix(self, multirun: bool) -> Matrix:
-        experiments = [each for each in self._overrides if _bare_key(each) == "experiment"]
-        lines: list[tuple[str, ...]] = []
-        swept = multirun
-        for chosen in itertools.product(*(_values(each) for each in experiments)):
-            # Hydra reads no axes from an experiment that is itself swept: each is a sweep of its own here.
-            rest = [each for each in self._overrides if each not in experiments]
-            swept = swept or self._asks_for_sweep(chosen)
-            if not swept:
-                self._refuse_several_values()
-            axes = self._default_axes(chosen, rest) if swept else []
-            for job in _product([self._parse(line) for line in (*axes, *chosen)] + rest):
-                lines.append(job)
-        names = {str(each.value()) for each in experiments if _is_plain(each)}
-        configs = tuple(self._config(job) for job in lines)
-        return Matrix(configs, swept, "-".join(sorted(names)) or None)
+        # Hydra reads no axes from an experiment that is itself swept: each is a sweep of its own here.
+        alternatives = [self._values(each) if _is_experiment(each) else [each] for each in self._overrides]
+        commands = list(itertools.product(*alternatives))
+        masters = [self._compose(self._groups(command), RunMode.MULTIRUN) for command in commands]
+        fixed = [self._fixed_by_experiments(*each) for each in zip(commands, masters, strict=True)]
+        swept = multirun or all(master.hydra.mode == RunMode.MULTIRUN for master in masters)
+        if not swept:
+            self._refuse_several_values()
+        jobs: list[Sequence[Override]] = []
+        for command, master, keys in zip(commands, masters, fixed, strict=True):
+            jobs += self._jobs(command, master, keys) if swept else [command]
+            if len(jobs) > MOST_CELLS:
+                raise _too_many_cells("sweep fewer experiments")
+        names = [_experiment_name(each) for command in commands for each in command if _is_experiment(each)]
+        return Matrix(tuple(self._configs(jobs)), swept, "-".join(dict.fromkeys(names)) or None)
 
-    def _parse(self, line: str) -> Override:
-        if line not in self._parsed:
-            if line.startswith("-") or ("=" not in line and not line.startswith("~")):
-                raise InputError(f"{line}: neither a command nor KEY=VALUE; python -m pipeline --help shows both")
-            self._parsed[line] = self._parser.parse_overrides([line])[0]
-        return self._parsed[line]
-
-    def _refuse_hydra_keys(self) -> None:
-        for line in self._hydra:
-            key = _bare_key(self._parse(line))
-            if not key.startswith(_ALLOWED_HYDRA_KEYS):
-                raise InputError(
-                    f"{line}: Hydra's launchers and folders are not used here; write output=FOLDER for where "
-                    "reports go and runner=NAME for where trials run"
-                )
+    def _parse_anew(self, line: str) -> Override:
+        try:
+            parsed: Override = self._parser.parse_overrides([line])[0]
+        except Exception as error:
+            if not line.startswith("-") and "=" in line:
+                raise InputError(f"{_shown(line)}: {one_line(error)}") from error
+        else:
+            if parsed.key_or_group and ("=" in line or parsed.is_delete()):
+                return parsed
+        raise InputError(f"{_shown(line)!r} is neither a command nor KEY=VALUE; python -m pipeline --help shows both")
 
     def _refuse_several_values(self) -> None:
         for each in self._overrides:
             if each.is_sweep_override():
-                raise InputError(
-                    f"{each.input_line} gives several values; add -m to measure each of them"
-                )
+                raise InputError(f"{_shown(each)} gives several values; add -m to measure each of them")
 
-    def _asks_for_sweep(self, experiments: Sequence[str]) -> bool:
-        mode = self._load(experiments).hydra.mode
-        return mode is not None and mode.name == "MULTIRUN"
-
-    def _default_axes(self, experiments: Sequence[str], rest: Sequence[Override]) -> list[str]:
-        params = self._load(experiments).hydra.sweeper.params or {}
-        own, fixed = self._said_by_experiments(experiments) if experiments else (set(), set())
-        said = {_bare_key(each) for each in rest} | (fixed - own)
-        plainly = {each.get_key_element() for each in rest}
-        # A key of the command line that is spelled like its axis takes the axis's place in the order, as in Hydra.
-        return [f"{key}={value}" for key, value in params.items() if key not in said or key in plainly]
-
-    def _said_by_experiments(self, experiments: Sequence[str]) -> tuple[set[str], set[str]]:
-        """The axes that the chosen experiments give, and the keys and groups that they set to one value."""
-        listed = self._loader.compute_defaults_list(self._config_name, [*self._hydra, *experiments], RunMode.RUN)
-        axes: set[str] = set()
-        fixed: set[str] = set()
-        for default in listed.defaults:
-            if default.config_path is None or not default.config_path.startswith("experiment/"):
-                continue
-            loaded = self._loader.repository.load_config(default.config_path)
-            if loaded is None:
-                continue
-            fixed |= {each.group.lstrip("/") for each in loaded.defaults_list or () if getattr(each, "override", False)}
-            for key, value in _flat(OmegaConf.to_container(loaded.config)):
-                fixed.add(key)
-                if key.startswith("hydra.sweeper.params.") and value is not None:
-                    axes.add(key.removeprefix("hydra.sweeper.params."))
-        return axes, fixed
-
-    def _load(self, lines: Sequence[str]) -> DictConfig:
-        for line in lines:
-            self._refuse_unknown(self._parse(line))
-        return self._loader.load_configuration(
-            self._config_name, [*self._hydra, *lines], RunMode.RUN, validate_sweep_overrides=False
-        )
-
-    def _config(self, job: Sequence[str]) -> dict[str, Any]:
-        parsed = [self._parse(line) for line in job]
-        groups = tuple(line for line, each in zip(job, parsed, strict=True) if self._is_group(each))
-        if groups not in self._bases:
-            base = self._load(groups)
-            OmegaConf.set_struct(base, False)
-            del base["hydra"]
-            OmegaConf.set_struct(base, True)
-            self._bases[groups] = base
-        config = copy.deepcopy(self._bases[groups])
-        for each in parsed:
-            if not self._is_group(each):
-                self._apply(each, config)
-        resolved: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
-        return resolved
-
-    def _apply(self, override: Override, config: DictConfig) -> None:
-        try:
-            ConfigLoaderImpl._apply_overrides_to_config([override], config)
-        except HydraException as error:
-            line = override.input_line
-            if "Could not override" in str(error):
-                parent, _, word = override.key_or_group.rpartition(".")
-                node = OmegaConf.select(config, parent) if parent else config
-                known = [str(key) for key in node] if isinstance(node, DictConfig) else [str(key) for key in config]
-                raise InputError(
-                    f"{line}: there is no key {override.key_or_group!r}; {nearest(word, known)}"
-                ) from None
-            raise InputError(f"{line}: {_one_line(error)}") from error
+    def _groups(self, command: Iterable[Override]) -> tuple[str, ...]:
+        """The groups that the command chooses, but for those that it sweeps."""
+        return tuple(_line(each) for each in command if self._is_group(each) and not each.is_sweep_override())
 
     def _is_group(self, override: Override) -> bool:
-        exists = self._loader.repository.group_exists(override.key_or_group)
-        return bool(exists) and not isinstance(override.value(), dict)
+        return self._group_exists(override.key_or_group) and not isinstance(override.value(), dict)
 
-    def _refuse_unknown(self, override: Override) -> None:
-        if override.is_delete() or not self._is_group(override):
-            return
-        group, value = override.key_or_group, override.value()
-        if override.type is not None and override.is_force_add():
-            raise InputError(f"{override.input_line}: ++ is for values; write {group}={value}")
-        if group == "experiment" and not override.is_add():
-            raise InputError(f"{override.input_line}: an experiment is added to the defaults; write +{group}={value}")
-        options = self._loader.get_group_options(group)
-        for each in value if isinstance(value, list) else [value]:
-            if isinstance(each, str) and each not in options and not _has_config(self._loader, group, each):
-                raise InputError(f"{override.input_line}: there is no {group} {each!r}; {nearest(each, options)}")
+    def _compose(self, groups: Sequence[str], mode: RunMode) -> DictConfig:
+        try:
+            return self._loader.load_configuration(self._config_name, [*map(_line, self._hydra), *groups], mode)
+        except Exception as error:
+            for line in groups:
+                _explain_group(self._parse(line), str(error))
+            said = one_line(error)
+            if isinstance(error, MissingConfigException) and said.partition(":")[0] not in map(_without_plus, groups):
+                # It was an experiment that chose what is not there; Hydra does not say which.
+                said = ": ".join([*(line for line in groups if _is_experiment(self._parse(line))), said])
+            raise InputError(said) from error
 
+    def _jobs(self, command: Sequence[Override], master: DictConfig, fixed: set[str]) -> list[tuple[Override, ...]]:
+        """A later override of a key takes the place of an earlier one, as in Hydra."""
+        by_key: dict[str, list[Override]] = {}
+        for each in [*self._axes(command, master, fixed), *command]:
+            by_key[each.get_key_element()] = self._values(each)
+        if math.prod(map(len, by_key.values())) > MOST_CELLS:
+            raise _too_many_cells(f"sweep fewer values of {_shown(', '.join(by_key))}")
+        return list(itertools.product(*by_key.values()))
 
-def _product(overrides: Sequence[Override]) -> Iterator[tuple[str, ...]]:
-    """One tuple of override lines a job. A later override of a key takes the place of an earlier one, as in Hydra."""
-    by_key: dict[str, list[str]] = {}
-    for each in overrides:
-        by_key[each.get_key_element()] = _values(each)
-    return itertools.product(*by_key.values())
-
-
-def _values(override: Override) -> list[str]:
-    key = override.get_key_element()
-    if override.is_sweep_override():
+    def _values(self, override: Override) -> list[Override]:
+        """The override with each of its values, read once more from their text, as Hydra does."""
+        key, line = override.get_key_element(), _shown(override)
+        if not override.is_sweep_override():
+            again = self._parse(f"{key}={override.get_value_element_as_str()}")
+            return [replace(again, input_line=override.input_line)]  # messages show what was written
         if not override.is_discrete_sweep():
-            raise InputError(f"{override.input_line}: an interval has no end of values; write range() or choice()")
-        return [f"{key}={value}" for value in override.sweep_string_iterator()]
-    if override.is_delete() and override.value() is None:
-        return [key]
-    return [f"{key}={override.get_value_element_as_str()}"]
+            raise InputError(f"{line}: an interval has no end of values; write range() or choice()")
+        sweep = override.value()
+        if isinstance(sweep, ChoiceSweep) and any(isinstance(each, Sweep) for each in sweep.list):
+            raise InputError(f"{line}: a sweep cannot stand inside another; write all the values in one list")
+        with _in_one_line(line):
+            texts = list(itertools.islice(override.sweep_string_iterator(), MOST_CELLS + 1))
+        if not texts:
+            raise InputError(f"{line} gives no value at all; write at least one")
+        if len(texts) > MOST_CELLS:
+            raise _too_many_cells(f"sweep fewer values: {line}")
+        return [self._parse(f"{key}={text}") for text in texts]
+
+    def _axes(self, command: Sequence[Override], master: DictConfig, fixed: set[str]) -> list[Override]:
+        """The default axes and the experiment's, without those that the experiment or the command line replaces."""
+        with _in_one_line():
+            params = dict(master.hydra.sweeper.params or {})
+        axes = [self._parse(f"{key}={value}") for key, value in params.items()]
+        said = {_bare_key(each) for each in command} | fixed
+        # A key of the command line that is spelled like its axis takes the axis's place in the order, as in Hydra.
+        spelled = {each.get_key_element() for each in command}
+        return [each for each in axes if _bare_key(each) not in said or each.get_key_element() in spelled]
+
+    def _fixed_by_experiments(self, command: Sequence[Override], master: DictConfig) -> set[str]:
+        """The keys and groups to which the experiments give one value; a later one's axis frees an earlier one's."""
+        if not any(_in_experiments(group) for group in master.hydra.runtime.choices):
+            return set()
+        with _in_one_line():
+            lines = [*map(_line, self._hydra), *self._groups(command)]
+            listed = self._loader.compute_defaults_list(self._config_name, lines, RunMode.MULTIRUN)
+        fixed: set[str] = set()
+        for default in listed.defaults:
+            path = default.config_path or ""
+            loaded = self._repository.load_config(path) if _in_experiments(path) else None
+            if loaded is None:
+                continue
+            if default.package:
+                raise InputError(f"{path}.yaml sets no key outside itself; begin it with '# @package _global_'")
+            keys = set(_keys(OmegaConf.to_container(loaded.config)))
+            for each in loaded.defaults_list or ():
+                if isinstance(each, GroupDefault) and each.override and each.group:
+                    keys.add(each.group.lstrip("/"))
+            for key in keys:
+                _refuse_hydra_key(key, f"{path}.yaml, {key}")
+            fixed |= keys
+            fixed -= {key.removeprefix(_AXES).lstrip("+") for key in keys if key.startswith(_AXES)}
+        return fixed - {_bare_key(each).removeprefix(_AXES) for each in self._hydra}
+
+    def _configs(self, jobs: Iterable[Sequence[Override]]) -> Iterator[dict[str, Any]]:
+        previous: DictConfig | None = None
+        for job in jobs:
+            config = pickle.loads(self._base(self._groups(job)))
+            if previous is not None:
+                OmegaConf.copy_cache(previous, config)  # ${now:...} is one moment for all cells
+            for each in job:
+                if not self._is_group(each):
+                    _apply(each, config)
+            with _in_one_line():
+                resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+            assert isinstance(resolved, dict)
+            yield {str(key): value for key, value in resolved.items()}
+            previous = config
+
+    def _compose_base(self, groups: tuple[str, ...]) -> bytes:
+        """A choice of groups composed, pickled because that is copied six times faster than by `deepcopy`."""
+        base = self._compose(groups, RunMode.RUN)
+        OmegaConf.set_struct(base, False)
+        del base["hydra"]
+        OmegaConf.set_struct(base, True)
+        return pickle.dumps(base)
 
 
-def _is_plain(override: Override) -> bool:
-    return not override.is_sweep_override()
+def _apply(override: Override, config: DictConfig) -> None:
+    try:
+        ConfigLoaderImpl._apply_overrides_to_config([override], config)
+    except Exception as error:
+        reason = _unknown_key(override, config) or one_line(error)
+        remedy = "; leave it out" if override.is_delete() else ""
+        raise InputError(f"{_shown(override)}: {reason}{remedy}") from error
+
+
+def _unknown_key(override: Override, config: DictConfig) -> str | None:
+    """Which part of the override's key is not in the configuration, and what is in its place."""
+    node: Any = config
+    path = ""
+    for word in split_key(override.key_or_group):
+        if not isinstance(node, DictConfig) or word not in node:
+            break
+        path, node = f"{path}{word}.", node._get_node(word)
+    else:
+        return None
+    known = [str(key) for key in node] if isinstance(node, DictConfig) else []
+    hints = [nearest(word, known, path)] if known else []
+    if path.rstrip(".") in _OPEN_NODES and not override.is_delete():
+        hints.append(f"+{_shown(override)} adds it")
+    return f"there is no key '{path}{word}'; {'; '.join(hints) or f'{path[:-1]} has no keys'}"
+
+
+def _refuse_hydra_key(key: str, where: str) -> None:
+    if key.startswith(("hydra.", "hydra/")) and not f"{key}.".startswith(_HYDRA_KEYS):
+        raise InputError(
+            f"{_shown(where)}: Hydra's launchers and folders are not used here; write output=FOLDER for where "
+            "reports go and runner=NAME for where trials run"
+        )
+
+
+def _explain_group(override: Override, error: str) -> None:
+    """Say better than Hydra what is wrong with this choice of a group, if it is this one that is wrong."""
+    line, group, value = _shown(override), _bare_key(override), override.value()
+    plus = "+" if _is_experiment(override) else ""
+    if not override.is_delete() and not isinstance(value, str | list):
+        raise InputError(f"{line}: {group} is chosen by name; write {plus}{group}=NAME")
+    if override.is_force_add():
+        raise InputError(f"{line}: ++ is for values; write {plus}{_without_plus(line)}")
+    if override.is_add() and error.startswith((f"Multiple values for {group}.", f"{group} appears more than once")):
+        raise InputError(f"{line}: {group} has a choice already; write {_without_plus(line)}")
+    if error.startswith(f"Could not override '{group}'. No match"):
+        raise InputError(f"{line}: {group} has no choice yet; write +{line}")
+
+
+def _too_many_cells(remedy: str) -> InputError:
+    return InputError(f"these are more than {MOST_CELLS} cells; {remedy}")
+
+
+def _refuse_twice(overrides: Iterable[Override]) -> None:
+    """What is added or deleted twice; of other keys that are given twice the last one counts, as in Hydra."""
+    seen = set()
+    for each in overrides:
+        key = each.get_key_element()
+        if key in seen and (each.is_add() or each.is_delete()):
+            raise InputError(f"{_shown(each)}: {key} is given twice; leave one of them out")
+        seen.add(key)
+
+
+def _without_plus(line: str) -> str:
+    return line.lstrip("+")
 
 
 def _bare_key(override: Override) -> str:
-    return override.key_or_group
+    """The key without `+` and its like, with the package where it has one."""
+    return override.get_key_element().lstrip("+~")
 
 
-def _flat(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _is_experiment(override: Override) -> bool:
+    return _in_experiments(override.key_or_group)
+
+
+def _in_experiments(path: str) -> bool:
+    return path.partition("/")[0] == "experiment"
+
+
+def _experiment_name(override: Override) -> str:
+    value = override.value()
+    return "-".join(str(each).replace("/", "-") for each in (value if isinstance(value, list) else [value]))
+
+
+def _keys(node: Any, prefix: str = "") -> Iterator[str]:
     if isinstance(node, Mapping):
         for key, value in node.items():
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from _keys(value, f"{prefix}{key}.")
     else:
-        yield prefix.rstrip("."), node
+        yield prefix.rstrip(".")
 
 
-def _has_config(loader: ConfigLoaderImpl, group: str, name: str) -> bool:
-    return loader.repository.load_config(f"{group}/{name}") is not None
+def _line(override: Override) -> str:
+    return override.input_line or ""
 
 
-def _one_line(error: BaseException) -> str:
-    """The first line of what Hydra or OmegaConf said, with that of its cause where it has one."""
-    said = [line.strip() for line in str(error).splitlines() if line.strip()]
-    if error.__cause__ is not None and isinstance(error.__cause__, OmegaConfBaseException):
-        said[1:] = [line.strip() for line in str(error.__cause__).splitlines() if line.strip()][:1]
-    return ": ".join(dict.fromkeys(said[:2])) or type(error).__name__
+@contextmanager
+def _in_one_line(where: str = "") -> Iterator[None]:
+    """Make one line of what Hydra, OmegaConf and YAML raise at bad input: types of their own and many built-in ones."""
+    try:
+        yield
+    except Exception as error:
+        raise InputError(f"{where}: {one_line(error)}" if where else one_line(error)) from error
+
+
+def one_line(error: Exception) -> str:
+    """What Hydra, OmegaConf or YAML said, without their further lines, with a remedy where they have none."""
+    if isinstance(error.__cause__, OmegaConfBaseException) and not str(error):
+        error = error.__cause__
+    lines = [line.strip().rstrip(".:") for line in str(error).splitlines() if line.strip()]
+    first, second, *further = [*lines, "", ""]
+    said = f"{first}: {second}" if second and not second.lower().endswith("search path") else first
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        known = nearest(name, error.options)
+        return f"{_shown(f'{group}={name}')}: there is no {group} {_shown(name)!r}; {known}"
+    if isinstance(error, OverrideParseException):
+        said = _grammar_error(first, second)
+    elif isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        said = f"{error.problem_mark.name}, line {error.problem_mark.line + 1}: {error.problem}"
+    elif isinstance(error, MissingMandatoryValue):
+        said = f"{error.full_key} has no value; write {error.full_key}=VALUE"
+    elif isinstance(error, OmegaConfBaseException) and error.full_key:
+        said = f"{error.full_key}: {first}; --cfg job prints every key"
+    elif any(line.startswith(f"full_key: {_AXES}") for line in further):
+        said += "; write axes as text, as in 'workers: 1,2,4'"
+    elif isinstance(error.__cause__, OmegaConfBaseException) and not second:
+        said = ": ".join([first, *str(error.__cause__).splitlines()[:1]])
+    return _shown(said or type(error).__name__, 400)
+
+
+def _grammar_error(first: str, second: str) -> str:
+    why = (second if first.startswith("Error parsing") else first).partition(" expecting")[0]
+    if why.startswith("LexerNoViable"):
+        why = "a character or quote is out of place"
+    if " while evaluating " in why:
+        why = why.partition("': ")[2]
+    return f"{_shown(why)}; write KEY=1, KEY=[1,2] or, in quotes of its own, any text: 'KEY=\"some text\"'"
+
+
+def _shown(what: Override | str, most: int = 120) -> str:
+    """What the user wrote as part of one line: without line breaks and the like, and without the middle if long."""
+    text = what if isinstance(what, str) else _line(what)
+    text = " ".join("".join(each if each.isprintable() else " " for each in text).split())
+    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 3 :]}"

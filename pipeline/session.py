@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
-import shlex
 import signal
 import tempfile
 import threading
@@ -21,6 +21,10 @@ from .errors import InputError, Interrupted
 from .journal import Journal
 from .runners import Assignment, Outcome, Progress
 from .sweep import Bag, CellProgress
+
+_log = logging.getLogger("pipeline")
+_log.setLevel(logging.INFO)
+_log.propagate = False
 
 SPANS = 2_000
 """So many tasks of a cell's first trial are journalled with their start, end and worker."""
@@ -41,10 +45,6 @@ class Display(Protocol):
         """Something was measured; `measuring` is the cell under way and its trial's rounds so far."""
         ...
 
-    def note(self, text: str) -> None:
-        """Something worth a line."""
-        ...
-
 
 @dataclass(frozen=True)
 class Session:
@@ -58,20 +58,15 @@ class Session:
 class Request:
     """A sweep and where it was asked for.
 
-    `words` are the command's; `folder` is where relative files and modules are looked for; `path` are further
-    entries for the arms' `sys.path`; `pickled` holds inputs that JSON cannot say.
+    `command` repeats it; `folder` is where relative files and modules are looked for; `path` are further entries
+    for the arms' `sys.path`; `pickled` holds inputs that JSON cannot say.
     """
 
     sweep: Sweep
-    words: tuple[str, ...]
+    command: str
     folder: Path
     path: tuple[str, ...] = ()
     pickled: bytes | None = None
-
-    @property
-    def command(self) -> str:
-        """The command that repeats it."""
-        return shlex.join(["python", "-m", "pipeline", *self.words])
 
 
 def version_of(request: Request) -> tuple[str, dict[str, Any]]:
@@ -111,7 +106,11 @@ def measure(request: Request, display: Display) -> Session:
         describe = _Describer(request, stack)
         looks = list(_preflights(runner, bag, describe, display, interruption))
         folder = found or outputs.new_run(output, sweep.name, version)
-        run = stack.enter_context(Journal(folder.path / outputs.JOURNAL, surroundings["id"], surroundings["machine"]["host"]))
+        run = stack.enter_context(
+            Journal(folder.path / outputs.JOURNAL, surroundings["id"], surroundings["machine"]["host"])
+        )
+        stack.enter_context(_logging(folder.path / "log.txt"))
+        _log.info("measuring %d cells: %s", len(sweep.measured), request.command)
         run.append(
             "run",
             name=sweep.name,
@@ -135,6 +134,7 @@ def measure(request: Request, display: Display) -> Session:
             reason = "finished" if bag.next() is None else "interrupted"
         finally:
             run.append("end", reason=reason, ended=time.time())
+            _log.info("%s", reason)
         interruption.check()
     return Session(folder.path, was_finished=False)
 
@@ -190,7 +190,26 @@ def _trials(
             bag.add(
                 run.append("trial", cell=assignment.id, trial=assignment.trial, attempt=assignment.attempt, **reply)
             )
+            _log.info("trial %s of cell %s: %s", assignment.trial, assignment.id, reply["reason"] or reply["status"])
             display.update(bag.progress(), None)
+
+
+@contextmanager
+def _logging(path: Path) -> Iterator[None]:
+    """Keep what happens in the run's log file."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    _log.addHandler(handler)
+    try:
+        yield
+    except (InputError, Interrupted):
+        raise
+    except Exception:
+        _log.exception("a bug of pipeline")
+        raise
+    finally:
+        _log.removeHandler(handler)
+        handler.close()
 
 
 class _Describer:
@@ -220,6 +239,7 @@ class _Describer:
                 "least": 4 * widest,
                 "most_s": plan.longest_batch_s(sweep.measure),
                 "travels": any(each.pickles for each in alike),
+                "task": cell.workload.task,
             },
         }
 
@@ -237,7 +257,14 @@ class _Describer:
             "workers": cell.workers,
             "options": options,
         }
-        anchor = {"name": "anchor", "python": None, "env": {}, "backend": "serial", "workers": 1, "options": {}}
+        anchor: dict[str, Any] = {
+            "name": "anchor",
+            "python": None,
+            "env": {},
+            "backend": "serial",
+            "workers": 1,
+            "options": {},
+        }
         return {
             "kind": "trial",
             **self._common(cell),
@@ -281,7 +308,7 @@ def _signals() -> Iterator[_Interruption]:
     """Ctrl-C and its kin end the session after the trial under way, a second one at once."""
     interruption = _Interruption()
 
-    def ask(number: int, frame: FrameType | None) -> None:
+    def ask(number: int, _frame: FrameType | None) -> None:
         if interruption.asked is not None:
             raise Interrupted(number)
         interruption.asked = number
@@ -307,4 +334,6 @@ def pickle_inputs(inputs: Sequence[Any]) -> bytes:
     try:
         return pickle.dumps(list(inputs))
     except Exception as error:
-        raise InputError(f"the inputs cannot be pickled ({error}); give plain values, or name them module:name") from None
+        raise InputError(
+            f"the inputs cannot be pickled ({error}); give plain values, or name them module:name"
+        ) from None

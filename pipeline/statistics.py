@@ -72,7 +72,8 @@ def speedup(log_ratios: Sequence[Sequence[float]], alpha: float) -> Speedup:
     """The median of all rounds, with the wider of two intervals: the rounds', and that of the trials' medians.
 
     Rounds of one trial share its processes and its minutes, so their interval alone is too narrow where trials
-    differ; the trials' medians are independent, but exist as an interval only from six of them on.
+    differ; the trials' medians are independent. Where the trials are too few for an interval of their medians, all
+    their medians are held instead, which is narrower than it should be: `beyond_these_trials` says so.
 
     Args:
         log_ratios: for each trial, log(anchor time / cell time) of each of its rounds.
@@ -82,17 +83,20 @@ def speedup(log_ratios: Sequence[Sequence[float]], alpha: float) -> Speedup:
     if not rounds:
         return Speedup(math.nan, 0.0, math.inf, 0, 0, False)
     middle = median(rounds)
+    middles = [median(trial) for trial in log_ratios if trial]
     within = median_interval(rounds, alpha)
-    between = median_interval([median(trial) for trial in log_ratios if trial], alpha)
-    between_exists = math.isfinite(between.high)
-    wider = between if between_exists and between.high - between.low > within.high - within.low else within
+    between = median_interval(middles, alpha)
+    exists = math.isfinite(between.high)
+    if not exists:
+        between = Interval(min(middles), max(middles))
+    wider = max(within, between, key=lambda each: each.high - each.low)
     return Speedup(
         estimate=math.exp(middle),
         low=_exp(min(wider.low, middle)),
         high=_exp(max(wider.high, middle)),
         rounds=len(rounds),
-        trials=len(log_ratios),
-        beyond_these_trials=between_exists,
+        trials=len(middles),
+        beyond_these_trials=exists,
     )
 
 

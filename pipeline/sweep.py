@@ -29,7 +29,7 @@ class CellProgress:
 
 
 class Bag:
-    """All trials of a sweep. A function of the journal's records alone, so that a killed run goes on as it would have."""
+    """All trials of a sweep: a function of the journal's records, so that a killed run goes on as it would have."""
 
     def __init__(self, sweep: Sweep, records: Iterable[Record]) -> None:
         self._sweep = sweep

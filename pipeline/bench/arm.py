@@ -62,10 +62,11 @@ def _serve(channel: _Channel) -> None:
             channel.reply(**preflight.run(workload, command))
             return
         open_pool = backends.find(command["backend"])
+        helpers = counters.descendants(os.getpid())  # such as a server that the inputs started: not the pool's
         began = time.perf_counter()
         with open_pool(command["workers"], command["options"], modules(described)) as map_:
             startup_s = time.perf_counter() - began
-            pool = counters.descendants(os.getpid())
+            pool = [pid for pid in counters.descendants(os.getpid()) if pid not in helpers]
             channel.reply(startup_s=startup_s)
             _run_batches(channel, workload.sampled(command["sample"]), map_, pool)
             peak_rss_bytes = counters.peak_rss_bytes([os.getpid(), *pool])
@@ -98,11 +99,11 @@ def _run_batches(channel: _Channel, workload: Workload, map_: Map, pool: list[in
                 tasks = [(start - began, end - began, worker) for start, end, worker in spans.tasks]
                 channel.reply(spans=tasks[: command["most"]], busy=len({worker for _, _, worker in tasks}))
             case "run":
-                cpu_before = counters.cpu_s(pool)
+                before_s = counters.cpu_s(pool)
                 batch_s = repeat(batch, command["repeat"], workload.reset)
-                cpu_after = counters.cpu_s(pool)
-                known = cpu_before is not None and cpu_after is not None
-                channel.reply(batch_s=batch_s, cpu_s=(cpu_after - cpu_before) / command["repeat"] if known else None)
+                after_s = counters.cpu_s(pool)
+                cpu_s = None if before_s is None or after_s is None else (after_s - before_s) / command["repeat"]
+                channel.reply(batch_s=batch_s, cpu_s=cpu_s)
 
 
 def repeat(batch: Callable[[], Any], times: int, reset: Callable[[], object] | None) -> float:

@@ -32,6 +32,7 @@ GRACE_S = 2.0
 
 _PR_SET_CHILD_SUBREAPER = 36
 _ARM = "import sys; sys.path += sys.argv[1:]; del sys.argv[1:]; from pipeline_bench.arm import main; main()"
+"""No file of ours as `__main__`: workers that are spawned would import it again."""
 
 
 def main() -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import pickle
 import random
 import time
-from collections.abc import Iterator
-from typing import Any
 
 from .errors import BadInput
 from .messages import Message
@@ -20,7 +18,7 @@ def run(workload: Workload, command: Message) -> Message:
     Args:
         command: `sample` (`auto`, `all` or a number), `widest` (the largest number of workers), `least` (how
             many inputs an automatic sample has at least), `most_s` (how long its batch should last at most) and
-            `travels` (whether a backend sends the task to other processes).
+            `travels` (whether a backend sends the task to other processes), `task` (its reference).
 
     Returns:
         tasks, available, sample (indices, `None` for all), cold_s, warm_s, task_s (one task's mean time, `None`
@@ -30,7 +28,7 @@ def run(workload: Workload, command: Message) -> Message:
         BadInput: something that has to travel cannot be pickled.
     """
     if command["travels"]:
-        _pickle(workload)
+        _pickle(workload, command["task"])
     sample = _choose(workload, command)
     chosen = workload.sampled(sample)
     spans = Spans()
@@ -57,22 +55,17 @@ def run(workload: Workload, command: Message) -> Message:
 _loop: Map = lambda function, inputs: [function(each) for each in inputs]  # noqa: E731 - a value of type Map
 
 
-def _pickle(workload: Workload) -> None:
-    travelling: Iterator[tuple[str, Any]] = iter([("the task", workload.task), *_named(workload)])
-    for name, each in travelling:
+def _pickle(workload: Workload, task: str) -> None:
+    travelling = [(f"workload.task={task}", "define it with def at a module's top level", workload.task)]
+    for number, each in enumerate(workload.inputs):
+        travelling.append((f"workload.inputs: number {number}, {each!r:.60},", "give plain values", each))
+    for named, remedy, each in travelling:
         try:
             pickle.dumps(each)
-        except Exception as error:
-            if name == "the task":
-                where = f"workload.task={getattr(each, '__qualname__', each)!s}"
-                remedy = "define it with def at a module's top level, or use backend=thread"
-            else:
-                where, remedy = f"workload.inputs: {name} ({each!r:.60})", "give plain values, or use backend=thread"
-            raise BadInput(f"{where} cannot be sent to another process ({error}); {remedy}") from None
-
-
-def _named(workload: Workload) -> Iterator[tuple[str, Any]]:
-    return ((f"input {i}", each) for i, each in enumerate(workload.inputs))
+        except Exception as error:  # whatever the measured code's own __reduce__ raises
+            raise BadInput(
+                f"{named} cannot be sent to another process ({error}); {remedy}, or use backend=thread"
+            ) from None
 
 
 def _choose(workload: Workload, command: Message) -> list[int] | None:
@@ -110,4 +103,3 @@ def _estimate_task_s(workload: Workload) -> float:
         if done >= 3 and time.perf_counter() - began > 0.5:
             break
     return (time.perf_counter() - began) / done
-

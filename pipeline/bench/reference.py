@@ -46,9 +46,8 @@ def load_module(place: str, said: str) -> ModuleType:
     except ModuleNotFoundError as error:
         # Only the named module (or a parent of it) missing is the user's spelling; another one is its own import.
         if error.name is not None and (place == error.name or place.startswith(f"{error.name}.")):
-            where = ", ".join(entry for entry in sys.path[:3] if entry)
             raise BadInput(
-                f"{said}: there is no module {error.name!r} in {where} or the environment of {sys.executable}; "
+                f"{said}: there is no module {error.name!r} in {_own_path()}, or installed for {sys.executable}; "
                 "start from the folder that holds it, install it, or name its file: path/file.py:name"
             ) from None
         raise BadInput(f"{said}: importing {place} raised {_last_line(error)}") from error
@@ -79,6 +78,14 @@ def _load_file(path: Path) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def _own_path() -> str:
+    """The entries of `sys.path` that are the user's: neither the interpreter's nor ours."""
+    theirs = (sys.prefix, sys.base_prefix)
+    entries = [Path(entry).absolute() for entry in sys.path if not entry.startswith(theirs)]
+    own = [str(entry) for entry in entries if not entry.joinpath(__package__).is_dir()]
+    return ", ".join(dict.fromkeys(own))
 
 
 def _last_line(error: BaseException) -> str:

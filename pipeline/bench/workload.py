@@ -17,7 +17,9 @@ from .errors import BadInput
 class Map(Protocol):
     """What a backend yields: every input through the function, in order, as a list."""
 
-    def __call__(self, function: Callable[[Any], Any], inputs: Sequence[Any], /) -> list[Any]: ...
+    def __call__(self, function: Callable[[Any], Any], inputs: Sequence[Any], /) -> list[Any]:
+        """The results, complete when it returns."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,10 @@ def open_workload(description: Mapping[str, Any]) -> Iterator[Workload]:
         reset = _with_params(_function(description["reset"], "workload.reset"), params, taken)
     with ExitStack() as stack:
         inputs = _build_inputs(description["inputs"], params, taken, stack)
-        for name in params:
+        for name, value in params.items():
             if name not in taken:
                 raise BadInput(
-                    f"workload.params.{name}={params[name]!r}: neither the task nor the inputs take {name!r}; "
+                    f"workload.params.{name}={value!r}: neither the task nor the inputs take {name!r}; "
                     f"remove it, or give the function a parameter of that name"
                 )
         yield Workload(task, job, inputs, len(inputs), reset)
@@ -89,10 +91,22 @@ def modules(description: Mapping[str, Any]) -> list[str]:
     return [each.rpartition(":")[0] for each in named if each is not None]
 
 
+_LAZY = (
+    (inspect.iscoroutinefunction, "an async function"),
+    (inspect.isasyncgenfunction, "an async generator"),
+    (inspect.isgeneratorfunction, "a generator"),
+)
+
+
 def _function(named: str, key: str) -> Callable[..., Any]:
     found = reference.load(named, key)
     if not callable(found):
-        raise BadInput(f"{key}={named} is a {type(found).__name__}, which cannot be called; name a function")
+        raise BadInput(f"{key}={named} is of type {type(found).__name__}, which cannot be called; name a function")
+    for is_lazy, kind in _LAZY:
+        if is_lazy(found):
+            raise BadInput(
+                f"{key}={named} is {kind}: calling it runs nothing; wrap it in a function that does the work"
+            )
     return found
 
 
@@ -123,8 +137,8 @@ def _build_inputs(given: Any, params: Mapping[str, Any], taken: set[str], stack:
     if isinstance(given, int):
         return range(given)
     if isinstance(given, list):
-        return given
-    found = reference.load(given, "workload.inputs")
+        return list(given)
+    found: Any = reference.load(given, "workload.inputs")
     if callable(found) and not _is_iterable(found):
         accepted = _accepted(found, params)
         taken.update(accepted)
@@ -132,13 +146,15 @@ def _build_inputs(given: Any, params: Mapping[str, Any], taken: set[str], stack:
     if not _is_iterable(found):
         if not hasattr(type(found), "__enter__"):
             raise BadInput(
-                f"workload.inputs={given} gives a {type(found).__name__}; name an iterable, a function that "
+                f"workload.inputs={given} is of type {type(found).__name__}; name an iterable, a function that "
                 "returns one, or a context manager that yields one"
             )
-        found = stack.enter_context(found)  # type: ignore[arg-type]
+        found = stack.enter_context(found)
         if not _is_iterable(found):
-            raise BadInput(f"workload.inputs={given} yields a {type(found).__name__}; let it yield an iterable")
-    inputs = list(found)  # type: ignore[call-overload]
+            raise BadInput(
+                f"workload.inputs={given} yields one of type {type(found).__name__}; let it yield an iterable"
+            )
+    inputs = list(found)
     if not inputs:
         raise BadInput(f"workload.inputs={given} is empty; give at least one input")
     return inputs

@@ -49,5 +49,6 @@ class Runner(Protocol):
 
 def find(name: str) -> Callable[[], AbstractContextManager[Runner]]:
     """The `open_runner` of the runner called `name`."""
-    open_runner: Callable[[], AbstractContextManager[Runner]] = importlib.import_module(f"{__name__}.{name}").open_runner
+    module = importlib.import_module(f"{__name__}.{name}")
+    open_runner: Callable[[], AbstractContextManager[Runner]] = module.open_runner
     return open_runner

@@ -1,0 +1,60 @@
+# Needs Python 3.11 or newer, git and make; everything else goes into .venv, pinned with hashes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
+# Sdists are built with what build.txt pins, not with the newest setuptools of the day.
+INSTALL := $(PIP) install --no-build-isolation --use-pep517 --require-hashes --requirement
+
+.PHONY: help demo test check benchmarks pins clean
+
+help:  ## what there is
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+
+demo: $(VENV)/.run  ## measure the shipped I/O workload on 1, 2, 4 and 8 processes
+	@$(BIN)/python -m pipeline workload=io backend=process -m
+
+test: $(VENV)/.test  ## run the tests; ARGS="-k sweep" for some of them
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.test  ## lint, formatting, types, and who imports whom
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/mypy --python-version 3.10 --package pipeline.bench
+	$(BIN)/lint-imports
+
+benchmarks: $(VENV)/.test  ## how fast the tool itself is
+	@$(BIN)/python -m tests.benchmarks
+
+# Each file is held to the one it includes, so that the three agree.
+COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --group setup
+pins: $(VENV)/.made  ## renew requirements/*.txt from pyproject.toml
+	@$(PIP) install uv
+	$(COMPILE) pyproject.toml --output-file requirements/run.txt
+	$(COMPILE) --constraint requirements/run.txt --output-file requirements/build.txt
+	$(COMPILE) pyproject.toml --extra test --constraint requirements/run.txt --output-file requirements/test.txt
+	$(COMPILE) pyproject.toml --extra test --extra ray --constraint requirements/test.txt --output-file requirements/ray.txt
+	@! grep '://' requirements/*.txt  # whoever installs chooses where from
+
+clean:  ## remove what make and the tools made; outputs/ stays
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find pipeline experiments tests -name __pycache__ -prune -exec rm -rf {} +
+
+# One file in .venv for each stage that is done.
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("$(PYTHON) is Python %d.%d, 3.11 or newer is needed: make PYTHON=python3.11 ..." % v[:2])'
+	@echo "Setting up $(VENV)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.made requirements/build.txt requirements/run.txt pyproject.toml
+	@$(INSTALL) requirements/build.txt
+	@$(INSTALL) requirements/run.txt
+	@$(PIP) install --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run requirements/test.txt
+	@$(INSTALL) requirements/test.txt
+	@touch $@

@@ -1,0 +1,98 @@
+"""What a report says, in its order: one value that the page and the Markdown both set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from ..evidence import Run
+from ..verdict import NOT_ENOUGH, STAY_SERIAL, USE, Verdict
+from ..wording import pool_name, times
+from . import method, surroundings, troubles
+from .figures import Drawing
+from .summary_table import Table, make_table
+from .surroundings import Facts
+from .text import one_line
+from .troubles import Excerpt
+
+Names = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One workload's verdict: what to do, what that gives, and why."""
+
+    workload: str
+    decision: str
+    answer: str
+    gain: str
+    because: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """Both in one."""
+        return f"{self.answer}{': ' if self.gain else ''}{self.gain}."
+
+
+@dataclass(frozen=True)
+class Report:
+    """All of it; texts are as they were given, whoever sets them escapes them."""
+
+    name: str
+    version: str
+    measured_on: str
+    machine: str
+    unfinished: str | None
+    headlines: tuple[Headline, ...]
+    table: Table
+    drawings: tuple[Drawing, ...]
+    method: tuple[str, ...]
+    failures: tuple[Excerpt, ...]
+    printed: tuple[Excerpt, ...]
+    environment: tuple[Facts, ...]
+    packages: Facts
+    configuration: tuple[Facts, ...]
+    command: str
+
+
+def gather(run: Run, summary: pd.DataFrame, verdicts: Sequence[Verdict], drawings: Sequence[Drawing]) -> Report:
+    """Everything that is said about a run."""
+    header = run.header
+    variants: Names = dict(zip(summary["cell"], summary["variant"], strict=True))
+    chosen = {verdict.chosen.cell["id"] for verdict in verdicts if verdict.chosen}
+    return Report(
+        name=one_line(header["name"]),
+        version=header["version"],
+        measured_on=datetime.fromtimestamp(header["began"], UTC).strftime("%d %B %Y, %H:%M UTC"),
+        machine=surroundings.machine_in_a_line(header["surroundings"]),
+        unfinished=method.unfinished(run),
+        headlines=tuple(_headline(verdict, variants) for verdict in verdicts),
+        table=make_table(summary, chosen),
+        drawings=tuple(drawings),
+        method=method.sentences(run),
+        failures=troubles.failures(run, variants),
+        printed=troubles.printed(run, variants),
+        environment=surroundings.environment(header["surroundings"]),
+        packages=surroundings.packages(header["surroundings"]),
+        configuration=surroundings.configuration(run),
+        command=header["command"],
+    )
+
+
+def _headline(verdict: Verdict, variants: Names) -> Headline:
+    answer, gain = (
+        {NOT_ENOUGH: "Not enough evidence yet", STAY_SERIAL: "Stay with a plain loop"}.get(
+            verdict.decision, verdict.decision
+        ),
+        "",
+    )
+    if verdict.decision == USE and verdict.chosen is not None:
+        chosen = verdict.chosen
+        variant = variants[chosen.cell["id"]]
+        answer = f"Use {pool_name(chosen.backend, chosen.workers)}" + (f" with {variant}" if variant else "")
+        gain = f"{times(chosen.speedup)} as fast as a plain loop"
+    because = tuple(one_line(each) for each in verdict.because)
+    return Headline(one_line(verdict.workload), verdict.decision, one_line(answer), gain, because)

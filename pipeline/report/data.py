@@ -1,0 +1,57 @@
+"""The files of a report that programs read."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pandas as pd
+
+from ..evidence import Run
+from ..verdict import Verdict
+
+_RESOLVED = ("name", "version", "command", "seed", "runner", "definition", "cells")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def config_yaml(run: Run) -> str:
+    """What was asked for, with everything resolved."""
+    import yaml
+
+    resolved = {key: run.header[key] for key in _RESOLVED}
+    dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text = yaml.dump(resolved, Dumper=dumper, sort_keys=False, allow_unicode=True, width=120)
+    return str(text)
+
+
+def environment_json(run: Run) -> str:
+    """Where it was measured."""
+    return _json(run.header["surroundings"])
+
+
+def verdict_json(verdicts: list[Verdict]) -> str:
+    """What to use, in the form of DESIGN's contract."""
+    return _json({"workloads": {verdict.workload: verdict.to_json() for verdict in verdicts}})
+
+
+def csv(frame: pd.DataFrame) -> str:
+    """As CSV; a text that a spreadsheet would run as a formula is led by an apostrophe."""
+    texts = [column for column in frame.columns if not pd.api.types.is_numeric_dtype(frame[column].dtype)]
+    guarded = {column: frame[column].map(_guard, na_action="ignore") for column in texts}
+    return str(frame.assign(**guarded).to_csv(index=False, lineterminator="\n"))
+
+
+def parquet(frame: pd.DataFrame) -> bytes:
+    """As Parquet."""
+    stream = io.BytesIO()
+    frame.to_parquet(stream, engine="pyarrow", index=False)
+    return stream.getvalue()
+
+
+def _guard(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

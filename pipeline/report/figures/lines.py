@@ -1,0 +1,84 @@
+"""Lines over workers, with intervals that were estimated elsewhere: nothing is estimated here."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from .labels import Label
+from .style import DASHES, PAPER, look
+
+_Dashes = dict[str, tuple[float, ...] | str]
+
+
+def put_lines(axes: Axes, rows: pd.DataFrame, y: str, low: str, high: str) -> list[Label]:
+    """A line for each value of the column `line`, with bars from `low` to `high` where both are finite.
+
+    Points without a bar are open.
+
+    Returns:
+        The labels of the lines' ends.
+    """
+    import seaborn as sns
+
+    backends = dict(zip(rows["line"], rows["backend"], strict=True))
+    dashes = _dashes(backends)
+    rows = rows.assign(x=_side_by_side(rows))
+    sns.lineplot(
+        data=rows,
+        x="x",
+        y=y,
+        hue="backend",
+        palette={backend: look(backend).colour for backend in backends.values()},
+        style="line",
+        dashes=dashes,
+        estimator=None,
+        errorbar=None,
+        legend=False,
+        linewidth=1.8,
+        ax=axes,
+    )
+    axes.set_xlabel("workers")
+    size = 6.5 if len(rows["workers"].unique()) <= 24 else 3.5
+    labels = []
+    for line, unsorted in rows.groupby("line", sort=False):
+        own = unsorted.sort_values("workers")
+        _put_bars(axes, own, y, low, high, size)
+        last = own.iloc[-1]
+        name = str(line)
+        labels.append(Label(name, float(last["x"]), float(last[y]), look(backends[name])))
+    return labels
+
+
+def _put_bars(axes: Axes, rows: pd.DataFrame, y: str, low: str, high: str, size: float) -> None:
+    drawn = look(str(rows["backend"].iloc[0]))
+    colour, marker = drawn.colour, drawn.marker
+    finite = (rows[low] > 0) & (rows[high] < math.inf)
+    barred, bare = rows[finite], rows[~finite]
+    ends = [barred[y] - barred[low], barred[high] - barred[y]]
+    bars: dict[str, Any] = {"ecolor": colour, "elinewidth": 1.4, "capsize": 3, "capthick": 1.4}
+    axes.errorbar(barred["x"], barred[y], yerr=ends, fmt="none", **bars)
+    for some, fill in ((barred, colour), (bare, PAPER)):
+        axes.plot(some["x"], some[y], marker, ms=size, mfc=fill, mec=colour, mew=1.4, zorder=4, ls="none")
+
+
+def _side_by_side(rows: pd.DataFrame) -> list[float]:
+    """Workers moved a hair to either side, a step a line, so that lines of equal height hide nothing."""
+    lines = list(rows["line"].unique())
+    span = math.log2(rows["workers"].max() / rows["workers"].min()) or 1.0
+    step = min(0.016, 0.05 / len(lines)) * span
+    places = {line: 2 ** (step * (number - (len(lines) - 1) / 2)) for number, line in enumerate(lines)}
+    return [float(workers) * places[line] for workers, line in zip(rows["workers"], rows["line"], strict=True)]
+
+
+def _dashes(backends: dict[str, str]) -> _Dashes:
+    """The lines of one backend have its colour, and dashes of their own."""
+    seen: dict[str, int] = {}
+    dashes: _Dashes = {}
+    for line, backend in backends.items():
+        dashes[line] = DASHES[seen.get(backend, 0) % len(DASHES)]
+        seen[backend] = seen.get(backend, 0) + 1
+    return dashes

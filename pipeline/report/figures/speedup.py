@@ -1,0 +1,54 @@
+"""How many times as fast as a plain loop, over workers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .labels import Label
+from .lines import put_lines
+from .panels import Panel, as_floats, draw_panels
+from .scales import set_times
+from .style import GRID, MUTED, PAPER, SMALL_PT
+
+TITLE = "Speed-up over a plain loop"
+ALT = "Line chart of the speed-up over a plain loop against the number of workers, one line a backend, with 95% \
+intervals, the ideal line (speed-up = workers) and a line at 1; one panel a workload. The summary table has the same \
+numbers."
+
+_NOTE = "Points are medians over rounds, bars their 95% intervals."
+_NO_INTERVAL = "Open markers have no interval yet: too few rounds."
+
+
+def draw(summary: pd.DataFrame, samples: pd.DataFrame) -> Figure:  # noqa: ARG001 - one signature for all
+    """Each cell's speed-up with the summary's own interval, on axes that both double."""
+
+    def put_data(axes: Axes, panel: Panel) -> list[Label]:
+        rows = as_floats(panel.rows, "speedup", "speedup_low", "speedup_high")
+        most = max(panel.counts)
+        span = axes.get_xlim()
+        axes.plot(span, span, color=GRID, lw=5, zorder=0.5, solid_capstyle="butt")
+        labels = put_lines(axes, rows, "speedup", "speedup_low", "speedup_high")
+        finite = [*rows["speedup"], *rows["speedup_low"], *rows["speedup_high"]]
+        values = [value for value in finite if 0 < value < math.inf]
+        set_times(axes, values, min(most, 4 * max([*values, 1.0])) * 1.15)
+        ends = min(most, axes.get_ylim()[1] / 1.1)
+        if ends >= panel.counts[0]:
+            at: dict[str, Any] = {"textcoords": "offset points", "xytext": (-9, -1), "ha": "right", "va": "center"}
+            box = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.5}
+            axes.annotate("ideal", (ends, ends), **at, size=SMALL_PT, color=MUTED, zorder=0.7, bbox=box)
+        axes.axhline(1, color=MUTED, lw=1.2, ls=(0, (4, 3)), zorder=1)
+        return [*labels, Label("plain loop", None, 1.0)]
+
+    return draw_panels(summary, TITLE, "speed-up", put_data, [_NOTE, *no_interval(summary)])
+
+
+def no_interval(summary: pd.DataFrame) -> list[str]:
+    """What a caption says where a measured cell has no interval."""
+    speedups = as_floats(summary[summary["status"] == "measured"], "speedup", "speedup_low", "speedup_high")
+    without = (speedups["speedup_low"] <= 0) | (speedups["speedup_high"] == math.inf)
+    return [_NO_INTERVAL] if without.any() else []

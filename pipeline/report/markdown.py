@@ -1,0 +1,94 @@
+"""The report as Markdown, for where a page cannot go."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from .content import Report
+from .summary_table import Table
+from .surroundings import Facts
+from .text import one_line
+from .troubles import Excerpt
+
+_SPECIAL = re.compile(r"([\\`*\[\]<>|~$&]|(?<!\w)_|_(?!\w))")
+
+
+def render(report: Report) -> str:
+    """The whole report; what users named or printed is escaped or stands in code blocks."""
+    return "\n\n".join(_parts(report)) + "\n"
+
+
+def _parts(report: Report) -> Iterator[str]:
+    yield f"# {_text(report.name)}"
+    yield _text(f"Measured on {report.measured_on}: {report.machine}. Version {report.version}.")
+    if report.unfinished:
+        yield f"**{_text(report.unfinished)}**"
+    for headline in report.headlines:
+        yield f"## {_text(headline.workload)}"
+        yield f"**{_text(headline.sentence)}**"
+        yield "\n".join(f"- {_text(each)}" for each in headline.because)
+    yield "## Summary"
+    yield _table(report.table)
+    if report.table.left_out:
+        yield f"{report.table.left_out:,} more rows are in summary.csv."
+    yield "## Figures"
+    for drawing in report.drawings:
+        yield f"![{_text(drawing.title)}. {_text(drawing.alt)}](figures/{drawing.name}.svg)"
+    yield "## How it was measured"
+    for sentence in report.method:
+        yield _text(sentence)
+    yield from _excerpts("Not measured", "Traceback", report.failures)
+    yield from _excerpts("What the measured functions printed", "Output", report.printed)
+    yield "## Environment"
+    for facts in report.environment:
+        yield _facts(facts)
+    yield _folded(f"Packages ({len(report.packages.rows)})", _rows(report.packages))
+    yield "## Configuration"
+    yield f"Version {_text(report.version)} stands for all of this; config.yaml has it cell by cell."
+    for facts in report.configuration:
+        yield _facts(facts)
+    yield "## Repeat it"
+    yield _code(report.command, "sh")
+
+
+def _table(table: Table) -> str:
+    heads = [_text(column.title) for column in table.columns]
+    rules = ["---:" if column.numeric else ":---" for column in table.columns]
+    rows = [[_marked(_text(text), row.kind) for text in row.texts] for row in table.rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [heads, rules, *rows])
+
+
+def _marked(text: str, kind: str) -> str:
+    return f"**{text}**" if kind == "chosen" and text else text
+
+
+def _excerpts(title: str, what: str, excerpts: tuple[Excerpt, ...]) -> Iterator[str]:
+    if excerpts:
+        yield f"## {title}"
+    for each in excerpts:
+        yield f"**{_text(each.title)}**" + (f" {_text(each.sentence)}" if each.sentence else "")
+        if each.text:
+            yield _folded(what, _code(each.text, "text"))
+
+
+def _folded(title: str, content: str) -> str:
+    return f"<details><summary>{title}</summary>\n\n{content}\n\n</details>"
+
+
+def _facts(facts: Facts) -> str:
+    return f"### {_text(facts.title)}\n\n{_rows(facts)}".rstrip()
+
+
+def _rows(facts: Facts) -> str:
+    return "\n".join(f"- {_text(name)}: {_text(value)}" for name, value in facts.rows)
+
+
+def _text(text: str) -> str:
+    return _SPECIAL.sub(r"\\\1", one_line(text))
+
+
+def _code(text: str, language: str) -> str:
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}"

@@ -1,0 +1,106 @@
+"""The summary as a table to read: fewer columns than the files have, and numbers in their units."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from ..wording import megabytes, seconds
+from .text import one_line, shorten
+
+MOST_ROWS = 1_000
+"""So many rows are shown; the files have all."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's heading and whether it holds numbers."""
+
+    title: str
+    numeric: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """A cell; `kind` is `anchor`, `chosen`, `missing` (it was not measured) or empty."""
+
+    texts: tuple[str, ...]
+    kind: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """The table and how many rows of the summary it leaves out."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    left_out: int
+
+
+Cell = dict[str, Any]
+_Say = Callable[[Cell], str]
+
+
+def make_table(summary: pd.DataFrame, chosen: set[str]) -> Table:
+    """A row a cell; columns that would say nothing are left out."""
+    records: list[Cell] = [
+        {str(key): None if value is None or value is pd.NA else value for key, value in record.items()}
+        for record in summary.head(MOST_ROWS).to_dict("records")
+    ]
+    anchors = set(summary.drop_duplicates("workload")["cell"])
+    columns = [(column, say) for column, say, always in _COLUMNS if always or any(say(record) for record in records)]
+    if len(anchors) == 1:
+        columns = columns[1:]
+    rows = tuple(Row(tuple(say(record) for _, say in columns), _kind(record, chosen, anchors)) for record in records)
+    return Table(tuple(column for column, _ in columns), rows, len(summary) - len(rows))
+
+
+def _kind(record: Cell, chosen: set[str], anchors: set[str]) -> str:
+    if record["cell"] in chosen:
+        return "chosen"
+    if record["status"] != "measured":
+        return "missing"
+    return "anchor" if record["cell"] in anchors else ""
+
+
+def _text(key: str) -> _Say:
+    return lambda record: shorten(one_line(str(record[key] or "")), 120)
+
+
+def _number(key: str, how: Callable[[Any], str]) -> _Say:
+    return lambda record: "" if record[key] is None or math.isnan(record[key]) else how(record[key])
+
+
+def _interval(record: Cell) -> str:
+    low, high = record["speedup_low"], record["speedup_high"]
+    if low is None or high is None or low == high:
+        return ""
+    return f"{low:.2f} to {high:.2f}" if low > 0 and high < math.inf else "none yet"
+
+
+def _status(record: Cell) -> str:
+    return "" if record["status"] == "measured" else str(record["status"])
+
+
+_COLUMNS: tuple[tuple[Column, _Say, bool], ...] = (
+    (Column("Workload", False), _text("workload"), True),
+    (Column("Backend", False), _text("backend"), True),
+    (Column("Workers", True), _number("workers", str), True),
+    (Column("Variant", False), _text("variant"), False),
+    (Column("Status", False), _status, False),
+    (Column("Batch", True), _number("batch_s", seconds), True),
+    (Column("Speed-up", True), _number("speedup", "{:.2f}x".format), True),
+    (Column("95% interval", True), _interval, True),
+    (Column("Efficiency", True), _number("efficiency", "{:.0%}".format), True),
+    (Column("Start-up", True), _number("startup_s", seconds), True),
+    (Column("CPU", True), _number("cpu_s", seconds), False),
+    (Column("Memory", True), _number("peak_rss_bytes", megabytes), False),
+    (Column("Chunk", True), _number("chunksize", "{:,}".format), False),
+    (Column("Trials", True), _number("trials", "{:,}".format), True),
+    (Column("Rounds", True), _number("rounds", "{:,}".format), True),
+    (Column("Flags", False), _text("flags"), False),
+)

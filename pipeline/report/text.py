@@ -1,0 +1,65 @@
+"""What other people's text must go through before it is shown anywhere."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ..evidence import Run
+
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
+
+_NUMBERS = {"arms", "orders"}
+"""The large parts of a record; nothing in them is shown as it stands."""
+
+
+def clean(text: str) -> str:
+    """Without what XML, UTF-8 or a reader cannot take: control characters, lone surrogates, turned directions."""
+    return _UNSHOWABLE.sub("\ufffd", _ANSI.sub("", text.replace("\r\n", "\n")))
+
+
+def clean_run(run: Run) -> Run:
+    """The run with every text clean that a user can have set, named or printed."""
+    return Run(
+        tuple(
+            {key: _clean_all(value) if key not in _NUMBERS else value for key, value in record.items()}
+            for record in run.records
+        )
+    )
+
+
+def one_line(text: str) -> str:
+    """With its lines joined by spaces."""
+    return " ".join(text.split())
+
+
+def shorten(text: str, most: int) -> str:
+    """At most so many characters of it, the end of a longer one cut off."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def shorten_middle(text: str, most: int) -> str:
+    """At most so many characters of it, a longer one's middle cut out, as what tells it apart may stand at its end."""
+    return text if len(text) <= most else f"{text[: most - most // 2 - 1]}…{text[len(text) - most // 2 :]}"
+
+
+def excerpt(text: str, head: int, tail: int = 0, widest: int = 400) -> str:
+    """Its first `head` and last `tail` lines, with a word about those between."""
+    lines = [shorten(line, widest) for line in text.rstrip("\n").split("\n")]
+    left_out = len(lines) - head - tail
+    if left_out <= 1:
+        return "\n".join(lines)
+    return "\n".join([*lines[:head], f"[{left_out} more lines]", *lines[len(lines) - tail :]])
+
+
+def _clean_all(value: Any) -> Any:
+    match value:
+        case str():
+            return clean(value)
+        case dict():
+            return {clean(key): _clean_all(each) for key, each in value.items()}
+        case list():
+            return [_clean_all(each) for each in value]
+        case _:
+            return value

@@ -1,0 +1,193 @@
+"""From a run to data frames: tidy samples and one summary row a cell."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+
+from .evidence import Evidence, Run, middle
+from .journal import Record
+from .plan import ALPHA
+
+SUMMARY = [
+    "workload",
+    "backend",
+    "workers",
+    "variant",
+    "status",
+    "reason",
+    "trials",
+    "rounds",
+    "serial_s",
+    "batch_s",
+    "speedup",
+    "speedup_low",
+    "speedup_high",
+    "efficiency",
+    "capacity",
+    "capacity_low",
+    "capacity_high",
+    "startup_s",
+    "shutdown_s",
+    "cold_s",
+    "cpu_s",
+    "peak_rss_bytes",
+    "chunksize",
+    "flags",
+    "cell",
+]
+"""The summary's columns. Seconds are medians: `serial_s` and `batch_s` of one batch in the anchor and in the cell,
+`cold_s` of its first batch, `cpu_s` the CPU time of one batch in all of the cell's processes. `speedup` is the median
+over rounds of anchor time / cell time, with its pointwise 95 % interval. `variant` names what else tells the cell from
+others of its workload, backend and workers."""
+
+SAMPLES = ["cell", "workload", "backend", "workers", "variant", "trial", "round", "arm", "position", "batch_s", "cpu_s"]
+"""The columns of the samples: one row for each arm of each round; `position` 0 ran first in its round."""
+
+
+def samples(run: Run) -> pd.DataFrame:
+    """Every arm's batch time in every round of every measured trial."""
+    cells = {cell["id"]: cell for cell in run.cells}
+    variants = _variants(run)
+    rows: list[dict[str, Any]] = []
+    for trial in run.trials:
+        if trial["status"] != "measured":
+            continue
+        cell = cells[trial["cell"]]
+        for number, order in enumerate(trial["orders"]):
+            for arm, measured in trial["arms"].items():
+                rows.append(
+                    {
+                        "cell": cell["id"],
+                        "workload": cell["name"],
+                        "backend": cell["backend"],
+                        "workers": cell["workers"],
+                        "variant": variants[cell["id"]],
+                        "trial": trial["trial"],
+                        "round": number,
+                        "arm": arm,
+                        "position": order.index(arm),
+                        "batch_s": measured["batch_s"][number],
+                        "cpu_s": measured["cpu_s"][number] if measured["cpu_s"] else None,
+                    }
+                )
+    return pd.DataFrame(rows, columns=SAMPLES).astype({"batch_s": "float64", "cpu_s": "float64"})
+
+
+def summarise(run: Run) -> pd.DataFrame:
+    """One row a cell, each workload's anchor first."""
+    variants = _variants(run)
+    rows = [
+        _cell_row(run, cell, variants[cell["id"]]) if cell["id"] in run.measured else _anchor_row(run, cell)
+        for cell in run.cells
+    ]
+    frame = pd.DataFrame(rows, columns=SUMMARY)
+    return frame.astype({"workers": "int64", "trials": "int64", "rounds": "int64", "chunksize": "Int64"}).astype(
+        {column: "Float64" for column in SUMMARY if column.endswith("_s") or column.startswith(("speedup", "capac"))}
+        | {"efficiency": "Float64", "peak_rss_bytes": "Int64"}
+    )
+
+
+def _anchor_row(run: Run, cell: Record) -> dict[str, Any]:
+    trials = run.of_anchor(cell["id"])
+    serial_s = middle(trials, "anchor", "batch_s")
+    rounds = sum(len(trial["orders"]) for trial in trials)
+    preflight = run.preflights.get(cell["id"])
+    if trials:
+        status, reason = "measured", None
+    elif preflight is not None and preflight["status"] != "measured":
+        status, reason = preflight["status"], preflight["reason"]
+    else:
+        status, reason = "not run", "no trial of its workload was measured"
+    one = 1.0 if trials else None
+    return {
+        "workload": cell["name"],
+        "backend": "serial",
+        "workers": 1,
+        "variant": "",
+        "status": status,
+        "reason": reason,
+        "trials": len(trials),
+        "rounds": rounds,
+        "serial_s": serial_s,
+        "batch_s": serial_s,
+        "speedup": one,
+        "speedup_low": one,
+        "speedup_high": one,
+        "efficiency": one,
+        "flags": "",
+        "cell": cell["id"],
+        **{what: middle(trials, "anchor", what) for what in ("startup_s", "shutdown_s", "cold_s", "cpu_s")},
+        "peak_rss_bytes": _whole(middle(trials, "anchor", "peak_rss_bytes")),
+    }
+
+
+def _cell_row(run: Run, cell: Record, variant: str) -> dict[str, Any]:
+    evidence = run.evidence[cell["id"]]
+    plan = run.plan(cell)
+    speedup = evidence.speedup(plan.alpha if plan else ALPHA)
+    row: dict[str, Any] = {
+        "workload": cell["name"],
+        "backend": cell["backend"],
+        "workers": cell["workers"],
+        "variant": variant,
+        "status": evidence.status,
+        "reason": evidence.reason,
+        "trials": len(evidence.trials),
+        "rounds": speedup.rounds,
+        "flags": "; ".join(flags(cell, evidence)),
+        "cell": cell["id"],
+    }
+    if not evidence.trials:
+        return row
+    return row | {
+        "serial_s": evidence.middle("anchor", "batch_s"),
+        "speedup": speedup.estimate,
+        "speedup_low": speedup.low,
+        "speedup_high": speedup.high,
+        "efficiency": speedup.estimate / cell["workers"],
+        "chunksize": evidence.trials[0]["arms"]["cell"]["options"].get("chunksize"),
+        "peak_rss_bytes": _whole(evidence.middle("cell", "peak_rss_bytes")),
+        **{what: evidence.middle("cell", what) for what in ("batch_s", "startup_s", "shutdown_s", "cold_s", "cpu_s")},
+    }
+
+
+def flags(cell: Record, evidence: Evidence) -> list[str]:
+    """What restricts the claims about a cell, in a word or two each, without changing a number."""
+    found: list[str] = []
+    busy = [trial["arms"]["cell"]["busy"] for trial in evidence.trials if "busy" in trial["arms"]["cell"]]
+    if busy and busy[0] < cell["workers"]:
+        found.append(f"idle workers ({busy[0]} of {cell['workers']} busy)")
+    answers = {trial["arms"]["cell"].get("answers") for trial in evidence.trials}
+    if "not comparable" in answers:
+        found.append("answers not compared")
+    return found
+
+
+def _variants(run: Run) -> dict[str, str]:
+    """For each cell what tells it from others of its workload, backend and workers; empty where nothing has to."""
+    details = {
+        cell["id"]: {
+            **cell["options"],
+            **{f"env.{key}": value for key, value in cell["env"].items()},
+            "python": cell["python"],
+        }
+        for cell in run.cells
+    }
+    variants: dict[str, str] = {}
+    for cell in run.cells:
+        twins = [details[each["id"]] for each in run.cells if _twins(cell, each)]
+        own = details[cell["id"]]
+        varying = [key for key in own if len({json.dumps(each.get(key)) for each in twins}) > 1]
+        variants[cell["id"]] = " ".join(f"{key}={own[key]}" for key in varying)
+    return variants
+
+
+def _twins(one: Record, other: Record) -> bool:
+    return all(one[key] == other[key] for key in ("anchor", "backend"))
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else int(value)

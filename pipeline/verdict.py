@@ -1,0 +1,258 @@
+"""What to use, how sure that is, and why: DESIGN's rules on one run's evidence.
+
+There is no play-off yet: leader and rivals are compared through the anchor that each was measured against.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from . import statistics
+from .evidence import Evidence, Run
+from .journal import Record
+from .statistics import Speedup
+from .wording import megabytes, pool_name, seconds, times
+
+USE = "use"
+STAY_SERIAL = "stay serial"
+NOT_ENOUGH = "not enough evidence"
+
+#: More rounds than so many times those there are will not come: it is noise that has to go.
+_OUT_OF_REACH = 20
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A measured cell as the verdict sees it; its interval is simultaneous over all cells of the run."""
+
+    backend: str
+    workers: int
+    cell: Record
+    evidence: Evidence
+    speedup: Speedup
+    alpha: float
+
+    @property
+    def name(self) -> str:
+        """How sentences call it."""
+        return pool_name(self.backend, self.workers)
+
+    @property
+    def peak_rss_bytes(self) -> float:
+        """Memory at its peak; infinite where the system does not count."""
+        found = self.evidence.middle("cell", "peak_rss_bytes")
+        return math.inf if found is None else found
+
+    @property
+    def startup_s(self) -> float:
+        """From opening the pool until every worker has answered."""
+        return self.evidence.middle("cell", "startup_s") or 0.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The verdict on one workload.
+
+    Attributes:
+        decision: `use`, `stay serial` or `not enough evidence`.
+        chosen: the recommended cell, for `use`.
+        ties: cells shown to be within the margin of the leader, and not chosen because they cost more.
+        unresolved: cells of which the data do not show whether they are within the margin of the leader.
+        because: sentences, the conclusion first.
+    """
+
+    workload: str
+    decision: str
+    chosen: Candidate | None
+    ties: tuple[Candidate, ...]
+    unresolved: tuple[Candidate, ...]
+    because: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As `verdict.json` has it; an interval's end that does not exist is null."""
+        chosen = self.chosen
+        return {
+            "decision": self.decision,
+            "backend": chosen.backend if chosen else "serial" if self.decision == STAY_SERIAL else None,
+            "workers": chosen.workers if chosen else 1 if self.decision == STAY_SERIAL else None,
+            "speedup": _speedup_json(chosen.speedup) if chosen else None,
+            "ties": [_candidate_json(each) for each in self.ties],
+            "unresolved": [_candidate_json(each) for each in self.unresolved],
+            "because": list(self.because),
+        }
+
+
+def decide(run: Run) -> list[Verdict]:
+    """A verdict for each workload of a run."""
+    margin = run.header["definition"]["margin"]
+    anchors = [cell for cell in run.cells if cell["id"] == cell["anchor"]]
+    return [_decide(run, anchor, margin) for anchor in anchors]
+
+
+def _decide(run: Run, anchor: Record, margin: float) -> Verdict:
+    workload = anchor["name"]
+    candidates = _candidates(run, anchor["id"])
+    if not candidates:
+        reasons = {each.reason for id_, each in run.evidence.items() if _anchor_of(run, id_) == anchor["id"]}
+        said = tuple(f"No cell was measured: {reason}." for reason in sorted(filter(None, reasons)))
+        return Verdict(workload, NOT_ENOUGH, None, (), (), said or ("No cell was measured.",))
+    if all(each.speedup.high < 1 + margin for each in candidates):
+        return Verdict(workload, STAY_SERIAL, None, (), (), _because_serial(candidates, margin))
+    eligible = [each for each in candidates if each.speedup.low > 1 + margin]
+    if not eligible:
+        return Verdict(workload, NOT_ENOUGH, None, (), tuple(candidates), _because_open(candidates, margin))
+    leader = max(eligible, key=lambda each: each.speedup.estimate)
+    not_worse = [each for each in eligible if each is leader or each.speedup.low >= leader.speedup.high * (1 - margin)]
+    perhaps = [each for each in candidates if each.speedup.high >= leader.speedup.low * (1 - margin)]
+    chosen = _cheapest(not_worse)
+    found = Verdict(
+        workload,
+        USE,
+        chosen,
+        ties=tuple(each for each in not_worse if each is not chosen),
+        unresolved=tuple(each for each in perhaps if each not in not_worse),
+        because=(),
+    )
+    tasks = run.preflights[anchor["id"]]["tasks"]
+    said = (*_cost_and_gain(chosen, tasks), *_against_the_rest(found, leader, margin))
+    return replace(found, because=(*said, *_on_threads(candidates), *_scope(candidates)))
+
+
+def _anchor_of(run: Run, cell_id: str) -> str:
+    return next(str(cell["anchor"]) for cell in run.cells if cell["id"] == cell_id)
+
+
+def _candidates(run: Run, anchor: str) -> list[Candidate]:
+    found = []
+    for cell in run.cells:
+        plan = run.plan(cell)
+        if cell["anchor"] != anchor or cell["id"] not in run.measured or plan is None:
+            continue
+        evidence = run.evidence[cell["id"]]
+        # Bonferroni over the looks and over every cell of the run.
+        alpha = plan.alpha / len(run.measured)
+        if evidence.status == "measured":
+            speedup = evidence.speedup(alpha)
+            found.append(Candidate(cell["backend"], cell["workers"], cell, evidence, speedup, alpha))
+    return found
+
+
+def _cheapest(candidates: Sequence[Candidate]) -> Candidate:
+    """The least memory (within 10 % or 16 MB alike), then the fewest workers, then the shortest start-up."""
+    least = min(each.peak_rss_bytes for each in candidates)
+    alike = [each for each in candidates if each.peak_rss_bytes <= max(least * 1.1, least + 16e6)]
+    return min(alike, key=lambda each: (each.workers, each.startup_s))
+
+
+def _cost_and_gain(chosen: Candidate, tasks: int) -> list[str]:
+    batch_s, serial_s = chosen.evidence.middle("cell", "batch_s"), chosen.evidence.middle("anchor", "batch_s")
+    memory = "" if math.isinf(chosen.peak_rss_bytes) else f", and its peak memory is {megabytes(chosen.peak_rss_bytes)}"
+    gain = f"{times(chosen.speedup)} as fast, in {chosen.speedup.rounds} rounds of {chosen.speedup.trials} trials"
+    return [
+        f"With {chosen.name} a batch of {tasks} tasks takes {seconds(batch_s)}, in a loop {seconds(serial_s)}: {gain}.",
+        f"Opening the pool takes {seconds(chosen.startup_s)} once{memory}.",
+    ]
+
+
+def _against_the_rest(found: Verdict, leader: Candidate, margin: float) -> list[str]:
+    said = []
+    if found.chosen is not None and found.chosen is not leader:
+        said.append(
+            f"The highest speed-up was that of {leader.name}, {times(leader.speedup)}; the choice of "
+            f"{found.chosen.name} costs less and is not slower by more than {margin:.0%}."
+        )
+    if found.ties:
+        said.append(f"Within {margin:.0%} of the fastest, and dearer: {_list(found.ties)}.")
+    if found.unresolved:
+        said.append(
+            f"Not settled whether within {margin:.0%} of the fastest: {_list(found.unresolved)}"
+            f"{_rounds_needed(found.unresolved, margin / 2)}."
+        )
+    return said
+
+
+def _because_serial(candidates: Sequence[Candidate], margin: float) -> tuple[str, ...]:
+    best = max(candidates, key=lambda each: each.speedup.estimate)
+    first = f"Nothing beats a plain loop by {margin:.0%}: the best, {best.name}, is {times(best.speedup)} as fast."
+    return (first, *_on_threads(candidates), *_scope(candidates))
+
+
+def _because_open(candidates: Sequence[Candidate], margin: float) -> tuple[str, ...]:
+    best = max(candidates, key=lambda each: each.speedup.estimate)
+    first = (
+        f"The data do not show that anything beats a plain loop by {margin:.0%}, nor that nothing does: "
+        f"the best so far, {best.name}, is {times(best.speedup)} as fast{_rounds_needed([best], margin / 2)}."
+    )
+    return (first, *_scope(candidates))
+
+
+def _on_threads(candidates: Sequence[Candidate]) -> list[str]:
+    """The GIL, where the data are consistent with it; blaming it takes counters that are not recorded yet."""
+    threads = [each for each in candidates if each.backend == "thread" and each.workers > 1]
+    slow = [each for each in threads if each.speedup.high < 1.15]
+    twins = {each.workers: each for each in candidates if each.backend == "process" and each.speedup.low > 1.15}
+    blocked = [each for each in slow if each.workers in twins and _gil(each) and _share_of_a_core(each) > 0.9]
+    if not blocked or len(slow) < len(threads):
+        return []
+    worst = max(blocked, key=lambda each: each.workers)
+    twin = twins[worst.workers]
+    said = (
+        f"Threads gain nothing: {worst.name} are {times(worst.speedup)} as fast as the loop and use "
+        f"{_share_of_a_core(worst):.2f} of one core, while {twin.name} are {times(twin.speedup)}. That is "
+        "consistent with the GIL, which lets one thread at a time run Python code."
+    )
+    return [said]
+
+
+def _gil(candidate: Candidate) -> bool:
+    return all(trial["arms"]["cell"]["interpreter"]["gil"] for trial in candidate.evidence.trials)
+
+
+def _share_of_a_core(candidate: Candidate) -> float:
+    cpu_s, batch_s = candidate.evidence.middle("cell", "cpu_s"), candidate.evidence.middle("cell", "batch_s")
+    return 0.0 if cpu_s is None or not batch_s else cpu_s / batch_s
+
+
+def _scope(candidates: Sequence[Candidate]) -> list[str]:
+    said = []
+    if not all(each.speedup.beyond_these_trials for each in candidates):
+        said.append(
+            "These trials only: there are too few to tell how much another start of the processes would differ; "
+            "measure=thorough takes more."
+        )
+    return said
+
+
+def _rounds_needed(candidates: Sequence[Candidate], half_width: float) -> str:
+    needed = [(each, statistics.rounds_for(half_width, each.speedup, each.alpha)) for each in candidates]
+    known = [(each, rounds) for each, rounds in needed if rounds is not None]
+    if not known:
+        return ""
+    if any(rounds > _OUT_OF_REACH * each.speedup.rounds for each, rounds in known):
+        return "; the machine was too busy with other things to tell, so measure again when it is quieter"
+    most = max(rounds for _, rounds in known)
+    return f"; about {most:,} rounds of each would tell, and measure.budget_s and measure.max_rounds allow more"
+
+
+def _list(candidates: Sequence[Candidate]) -> str:
+    return ", ".join(f"{each.name} ({times(each.speedup)})" for each in candidates)
+
+
+def _speedup_json(speedup: Speedup) -> dict[str, float | None]:
+    return {
+        "estimate": speedup.estimate,
+        "low": speedup.low if speedup.low > 0 else None,
+        "high": speedup.high if math.isfinite(speedup.high) else None,
+    }
+
+
+def _candidate_json(candidate: Candidate) -> dict[str, Any]:
+    return {
+        "backend": candidate.backend,
+        "workers": candidate.workers,
+        "cell": candidate.cell["id"],
+        "speedup": _speedup_json(candidate.speedup),
+    }

@@ -1,0 +1,56 @@
+"""How numbers and pools are said, everywhere alike."""
+
+from __future__ import annotations
+
+import math
+
+from .statistics import Speedup
+
+_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
+
+
+def pool_name(backend: str, workers: int) -> str:
+    """`4 threads`, `1 process`, `a plain loop`."""
+    if backend == "serial":
+        return "a plain loop"
+    if workers == 1:
+        return f"1 {backend}"
+    return f"{workers} {backend}{'es' if backend.endswith('s') else 's'}"
+
+
+def seconds(value_s: float | None) -> str:
+    """Three digits and the unit that fits: `1.05 s`, `28.9 ms`, `310 µs`."""
+    if value_s is None:
+        return "an unknown time"
+    unit, size = next((each for each in _UNITS if value_s >= each[1]), _UNITS[-1])
+    number = value_s / size
+    return f"{number:,.0f} {unit}" if number >= 100 else f"{number:.3g} {unit}"
+
+
+def duration(value_s: float) -> str:
+    """Whole seconds, minutes and hours: `4 s`, `2 min 5 s`, `1 h 3 min`."""
+    whole = round(value_s)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def megabytes(count: float) -> str:
+    """`87 MB`."""
+    return f"{count / 1e6:,.0f} MB"
+
+
+def times(speedup: Speedup) -> str:
+    """`1.82 times (1.74 to 1.85)`; says so where there is no interval yet."""
+    if not math.isfinite(speedup.half_width):
+        return f"{speedup.estimate:.2f} times (no interval yet)"
+    return f"{speedup.estimate:.2f} times ({speedup.low:.2f} to {speedup.high:.2f})"
+
+
+def speedup_interval(speedup: Speedup) -> str:
+    """`1.82x [1.74, 1.85]`, for tables."""
+    if not math.isfinite(speedup.half_width):
+        return f"{speedup.estimate:.2f}x [?]"
+    return f"{speedup.estimate:.2f}x [{speedup.low:.2f}, {speedup.high:.2f}]"

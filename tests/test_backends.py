@@ -1,0 +1,107 @@
+"""One contract for every backend that has a YAML in conf/backend/."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.bench import backends, counters
+
+from .conftest import ROOT
+
+BACKENDS = sorted(path.stem for path in ROOT.joinpath("conf", "backend").glob("*.yaml"))
+
+
+def _options(name: str, **chosen: Any) -> dict[str, Any]:
+    described = yaml.safe_load((ROOT / "conf" / "backend" / f"{name}.yaml").read_text())
+    options = {key: described[key] for key in described["takes"] if key != "workers"}
+    return options | ({"chunksize": 1} if "chunksize" in options else {}) | chosen
+
+
+def _variants() -> Iterator[Any]:
+    for name in BACKENDS:
+        options = _options(name)
+        methods = ["fork", "forkserver", "spawn"] if "start_method" in options else [None]
+        for method in methods:
+            chosen = {} if method is None else {"start_method": method}
+            yield pytest.param(name, _options(name, **chosen), id="-".join(filter(None, [name, method])))
+
+
+def _square(each: int) -> int:
+    return each * each
+
+
+def _fail_on_three(each: int) -> int:
+    if each == 3:
+        raise ValueError("three")
+    return each
+
+
+def _meet(port: int) -> tuple[int, int]:
+    """Knock at the port and wait to be let go."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.recv(1)
+    return os.getpid(), threading.get_ident()
+
+
+def _let_go(listener: socket.socket, expected: int) -> None:
+    """Let `expected` callers go once all of them are there at the same time."""
+    callers = [listener.accept()[0] for _ in range(expected)]
+    for caller in callers:
+        caller.sendall(b".")
+        caller.close()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.parametrize(("name", "options"), list(_variants()))
+class TestEveryBackend:
+    """What a batch may rely on."""
+
+    def test_maps_in_order(self, name: str, options: dict[str, Any]) -> None:
+        """The results are those of a loop, as a list, at once."""
+        with backends.find(name)(3, options, []) as map_:
+            assert map_(_square, range(20)) == [each * each for each in range(20)]
+
+    def test_maps_nothing_to_nothing(self, name: str, options: dict[str, Any]) -> None:
+        """No inputs give no results."""
+        with backends.find(name)(2, options, []) as map_:
+            assert map_(_square, []) == []
+
+    def test_raises_what_the_task_raises(self, name: str, options: dict[str, Any]) -> None:
+        """An exception of a task comes out of the map."""
+        with backends.find(name)(2, options, []) as map_, pytest.raises(ValueError, match="three"):
+            map_(_fail_on_three, range(6))
+
+    def test_runs_as_many_tasks_at_once_as_it_has_workers(self, name: str, options: dict[str, Any]) -> None:
+        """That many tasks wait for one another, and all of them come through, each from a worker of its own."""
+        workers = 1 if name == "serial" else 3
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            doorman = threading.Thread(target=_let_go, args=(listener, workers))
+            doorman.start()
+            with backends.find(name)(workers, options, []) as map_:
+                met = map_(_meet, [listener.getsockname()[1]] * workers)
+            doorman.join()
+        assert len(set(met)) == workers
+
+    def test_leaves_no_worker_behind(self, name: str, options: dict[str, Any]) -> None:
+        """After the block the pool's processes are gone; multiprocessing's own two helpers may stay for the next."""
+        with backends.find(name)(2, options, []) as map_:
+            workers = set(map_(_pid, range(8)))
+        assert not (workers - {os.getpid()}) & set(counters.descendants(os.getpid()))
+
+
+def _pid(_: int) -> int:
+    return os.getpid()
+
+
+def test_every_backend_is_one_module_and_one_yaml() -> None:
+    """Neither is there without the other."""
+    modules = {path.stem for path in Path(backends.__file__).parent.glob("*.py")} - {"__init__"}
+    assert modules == set(BACKENDS)

@@ -1,0 +1,321 @@
+"""The command as a user types it: good paths, and one clear line for each bad word."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from .conftest import LEAST, ROOT, Command, Finished
+
+WriteModule = Callable[[str, str], Path]
+
+FILES = [
+    "journal.jsonl",
+    "config.yaml",
+    "environment.json",
+    "samples.parquet",
+    "summary.parquet",
+    "summary.csv",
+    "verdict.json",
+    "report.md",
+    "report.html",
+    "log.txt",
+]
+TINY = ("workload=sleep", "workload.inputs=4", "workload.params.seconds=0.001")
+MINE = """
+import contextlib, os, threading
+words = ["a", "b", "c", "d"]
+number = 5
+shout = lambda word: word.upper()
+def upper(word): return word.upper()
+def repeat(word, times=2): return word * times
+def give(): return iter(words)
+def nothing(): return []
+@contextlib.contextmanager
+def opened():
+    yield words
+def talk(word):
+    print("heard", word)
+    return word
+def job(map, words):
+    return "".join(map(upper, words))
+async def later(word): return word
+"""
+
+
+def summary(done: Finished) -> list[dict[str, str]]:
+    """The rows of summary.csv."""
+    with (done.run / "summary.csv").open() as stream:
+        return list(csv.DictReader(stream))
+
+
+def verdicts(done: Finished) -> dict[str, Any]:
+    """The workloads of verdict.json."""
+    found: dict[str, Any] = json.loads((done.run / "verdict.json").read_text())["workloads"]
+    return found
+
+
+def test_a_sweep_leaves_everything_that_the_contract_names(pipeline: Command) -> None:
+    """Every file is there, and the summary has the anchor and each cell."""
+    done = pipeline(*TINY, "backend=thread,process", "workers=1,2", "-m", *LEAST)
+    assert done.status == 0, done.err
+    assert [name for name in FILES if not (done.run / name).is_file()] == []
+    assert {path.suffix for path in (done.run / "figures").iterdir()} == {".svg", ".png"}
+    rows = [(row["backend"], row["workers"], row["status"]) for row in summary(done)]
+    assert rows[0] == ("serial", "1", "measured")
+    assert sorted(rows[1:]) == [(b, w, "measured") for b in ("process", "thread") for w in ("1", "2")]
+    assert list(verdicts(done)) == ["sleep"]
+    assert str(Path("outputs", "sleep")) in done.out
+    assert all(len(line) <= 80 for line in done.out.splitlines())
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in ROOT.joinpath("conf", "workload").glob("*.yaml")))
+def test_every_shipped_workload_runs_on_every_backend(pipeline: Command, user_module: WriteModule, name: str) -> None:
+    """One trial of one round each, with the same answers as a plain loop."""
+    user_module("mine", MINE)
+    words = ["workload.task=mine:upper", "workload.inputs=mine:words"] if name == "function" else []
+    backends = ",".join(sorted(path.stem for path in ROOT.joinpath("conf", "backend").glob("*.yaml")))
+    done = pipeline(f"workload={name}", *words, f"backend={backends}", "workers=2", "-m", *LEAST)
+    assert done.status == 0, done.err
+    assert {row["status"] for row in summary(done)} == {"measured"}
+    assert {trial["arms"]["cell"]["answers"] for trial in done.records("trial")} == {"alike"}
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in ROOT.joinpath("conf", "measure").glob("*.yaml")))
+def test_every_shipped_profile_runs(pipeline: Command, name: str) -> None:
+    """Cut to one trial of one round."""
+    done = pipeline(*TINY, f"measure={name}", *LEAST[1:])
+    assert done.status == 0, done.err
+    assert done.records("run")[0]["definition"]["measure"]["trials"] == 1
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in ROOT.joinpath("conf", "experiment").glob("*.yaml")))
+def test_every_shipped_experiment_sweeps_without_being_told(pipeline: Command, name: str) -> None:
+    """Cut to two workers and small pages."""
+    small = ("+workload.params.iterations=10", "++workload.params.iterations=10") if name != "article" else ()
+    done = pipeline(f"+experiment={name}", "workers=2", "backend=thread", "workload=cpu", *small, *LEAST)
+    assert done.status == 0, done.err
+    assert done.run.parent.parent.name == name
+
+
+def test_without_m_one_cell_is_measured_against_its_anchor(pipeline: Command) -> None:
+    """The table has the plain loop and the cell."""
+    done = pipeline(*TINY, "backend=thread", "workers=3", *LEAST)
+    assert done.status == 0, done.err
+    assert [(row["backend"], row["workers"]) for row in summary(done)] == [("serial", "1"), ("thread", "3")]
+    assert "3 threads" in done.out
+
+
+def test_flags_may_stand_between_overrides(pipeline: Command) -> None:
+    """Hydra's own parser refuses this on Python 3.10 to 3.13."""
+    done = pipeline("workload=sleep", "-m", "backend=thread", *TINY[1:], "workers=2", *LEAST)
+    assert done.status == 0, done.err
+
+
+@pytest.mark.parametrize("inputs", ["4", "[a,b,c,d]", "mine:words", "mine:give", "mine:opened"])
+def test_inputs_are_a_number_a_list_or_come_from_a_module(
+    pipeline: Command, user_module: WriteModule, inputs: str
+) -> None:
+    """An iterable, a function that returns one, and a context manager that yields one are all fine."""
+    user_module("mine", MINE)
+    task = "mine:repeat" if inputs != "4" else "builtins:str"
+    done = pipeline("workload=function", f"workload.task={task}", f"workload.inputs={inputs}", *LEAST)
+    assert done.status == 0, done.err
+    assert done.records("preflight")[0]["tasks"] == 4
+
+
+@pytest.mark.parametrize("task", ["mine:repeat", "mine.py:repeat", "./mine.py:repeat"])
+def test_a_task_is_named_by_module_or_by_file_and_takes_parameters(
+    pipeline: Command, user_module: WriteModule, task: str
+) -> None:
+    """Its answers with the parameter are those of the loop on every backend."""
+    user_module("mine", MINE)
+    words = [f"workload.task={task}", "workload.inputs=mine:words", "+workload.params.times=3"]
+    done = pipeline("workload=function", *words, "backend=thread,process", "workers=2", "-m", *LEAST)
+    assert done.status == 0, done.err
+    assert {trial["arms"]["cell"]["answers"] for trial in done.records("trial")} == {"alike"}
+
+
+def test_a_job_maps_its_own_tasks(pipeline: Command, user_module: WriteModule) -> None:
+    """The backend's map is handed to it, and its answer is compared."""
+    user_module("mine", MINE)
+    words = ["workload.job=mine:job", "workload.inputs=mine:words", "backend=thread,process"]
+    done = pipeline("workload=function", *words, "workers=2", "-m", *LEAST)
+    assert done.status == 0, done.err
+    assert {row["workload"] for row in summary(done)} == {"job"}
+
+
+def test_a_batch_too_long_for_the_budget_is_sampled(pipeline: Command) -> None:
+    """Ten thousand inputs become an evenly spread share of them, and the report says so."""
+    words = ["workload=sleep", "workload.inputs=10000", "workload.params.seconds=0.001", "workers=2"]
+    done = pipeline(*words, *LEAST, "measure.budget_s=0.5")
+    assert done.status == 0, done.err
+    preflight = done.records("preflight")[0]
+    assert 8 <= preflight["tasks"] < 100
+    gaps = {after - before for before, after in zip(preflight["sample"], preflight["sample"][1:], strict=False)}
+    assert max(gaps) - min(gaps) <= 1
+    assert f"{preflight['tasks']} of 10,000" in (done.run / "report.md").read_text()
+    whole = pipeline(*words, *LEAST, "workload.inputs=200", "workload.sample=all", "measure.budget_s=0.5")
+    assert whole.records("preflight")[0]["tasks"] == 200
+
+
+def test_what_the_task_prints_is_kept_apart(pipeline: Command, user_module: WriteModule) -> None:
+    """It stands with the trial and not between our lines."""
+    user_module("mine", MINE)
+    done = pipeline("workload=function", "workload.task=mine:talk", "workload.inputs=mine:words", *LEAST)
+    assert done.status == 0, done.err
+    assert "heard" not in done.out + done.err
+    assert "heard a" in done.records("trial")[0]["printed"]["anchor"]
+
+
+def test_a_cell_that_fails_leaves_the_others_alone(pipeline: Command, user_module: WriteModule) -> None:
+    """Its row and the report say why, with the traceback; the exit status is 1."""
+    user_module(
+        "picky",
+        "import multiprocessing\n"
+        "def task(x):\n"
+        "    if multiprocessing.parent_process() is not None:\n"
+        "        raise RuntimeError('not in a worker process')\n"
+        "    return x\n",
+    )
+    done = pipeline(
+        "workload=function", "workload.task=picky:task", "backend=thread,process", "workers=2", "-m", *LEAST
+    )
+    assert done.status == 1, done.err
+    rows = {row["backend"]: row for row in summary(done)}
+    assert rows["thread"]["status"] == "measured"
+    assert (rows["process"]["status"], rows["process"]["reason"]) == ("failed", "RuntimeError: not in a worker process")
+    assert "picky.py" in (done.run / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "reason"),
+    [
+        ("os._exit(3)", "crashed", "terminated abruptly"),
+        ("os.kill(os.getpid(), 9)", "crashed", "terminated abruptly"),
+        ("threading.Event().wait()", "timed out", "measure.timeout_s"),
+        ("return os.getpid()", "invalid", "differ"),
+        ("raise SystemExit(4)", "failed", "SystemExit: 4"),
+    ],
+)
+def test_what_becomes_of_a_cell_has_its_label(
+    pipeline: Command, user_module: WriteModule, body: str, status: str, reason: str
+) -> None:
+    """A task that misbehaves in worker processes only."""
+    user_module(
+        "hostile",
+        "import multiprocessing, os, threading\n"
+        "def task(x):\n"
+        "    if multiprocessing.parent_process() is not None:\n"
+        f"        {body}\n"
+        "    return x\n",
+    )
+    words = ["workload=function", "workload.task=hostile:task", "backend=process", "measure.timeout_s=3"]
+    done = pipeline(*words, "workload.inputs=4", *LEAST)
+    assert done.status == 1, done.err
+    row = summary(done)[1]
+    assert row["status"] == status
+    assert reason in row["reason"]
+
+
+def test_a_finished_run_is_not_measured_again(pipeline: Command) -> None:
+    """The same command says so and draws the same report; fresh=true starts another run."""
+    words = (*TINY, "workers=2", *LEAST)
+    run = pipeline(*words).run
+    drawn = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    again = pipeline(*words)
+    assert again.status == 0, again.err
+    assert "already measured" in again.err
+    assert again.run == run
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == drawn
+    fresh = pipeline(*words, "fresh=true")
+    assert fresh.run.parent == run.parent
+    assert fresh.run != run
+
+
+def test_report_draws_again_from_the_journal_alone(pipeline: Command) -> None:
+    """Byte for byte the same files, after everything but the journal was removed."""
+    first = pipeline(*TINY, "workers=2", *LEAST)
+    kept = {path: path.read_bytes() for path in first.run.rglob("*") if path.is_file() and path.name != "log.txt"}
+    for path in kept:
+        if path.name != "journal.jsonl":
+            path.unlink()
+    again = pipeline("report", "outputs/latest")
+    assert again.status == 0, again.err
+    assert {path: path.read_bytes() for path in kept} == kept
+
+
+def test_help_and_cfg_are_there(pipeline: Command) -> None:
+    """Help tells groups and examples; --cfg job prints what would be measured."""
+    helped = pipeline("--help")
+    assert helped.status == 0
+    assert "backend: process, serial, thread" in helped.out
+    assert helped.out.count("python -m pipeline ") >= 5
+    shown = pipeline("workload=cpu", "workers=7", "--cfg", "job")
+    assert yaml.safe_load(shown.out)["workers"] == 7
+
+
+def test_a_folder_of_ones_own_adds_to_the_configurations(pipeline: Command, tmp_path: Path) -> None:
+    """A workload beside ours, chosen by name."""
+    own = tmp_path / "conf" / "workload"
+    own.mkdir(parents=True)
+    shipped = (ROOT / "conf" / "workload" / "sleep.yaml").read_text()
+    (own / "nap.yaml").write_text(shipped.replace("name: sleep", "name: nap").replace("0.01", "0.002"))
+    done = pipeline("--config-dir", "conf", "workload=nap", *LEAST)
+    assert done.status == 0, done.err
+    assert list(verdicts(done)) == ["nap"]
+
+
+BAD = [
+    (["workload=ioo"], ["workload=ioo", "did you mean io?"]),
+    (["backend=proces"], ["backend=proces", "did you mean process?"]),
+    (["workers=0"], ["workers=0", "1 or more"]),
+    (["workers=-1"], ["workers=-1", "1 or more"]),
+    (["workers=1.5"], ["workers=1.5", "whole number"]),
+    (["workers=many"], ["workers=many", "whole number"]),
+    (["workers=1,2"], ["workers=1,2", "add -m"]),
+    (["wokers=2"], ["wokers", "did you mean workers?"]),
+    (["+nonsense=2"], ["nonsense"]),
+    (["measure.budget_s=-1"], ["measure.budget_s=-1", "above 0"]),
+    (["measure=quik"], ["measure=quik", "did you mean quick?"]),
+    (["hydra/launcher=joblib"], ["hydra/launcher=joblib", "runner="]),
+    (["output=/proc/nowhere"], ["output=/proc/nowhere", "output=FOLDER"]),
+    (["workload=function"], ["workload.task", "module:function"]),
+    (["workload=function", "workload.task=nowhere.at_all:f"], ["nowhere.at_all", "no module 'nowhere'"]),
+    (["workload=function", "workload.task=mine:absent"], ["mine:absent", "no 'absent'", "upper"]),
+    (["workload=function", "workload.task=mine:number"], ["mine:number", "cannot be called"]),
+    (["workload=function", "workload.task=mine:later"], ["mine:later", "async"]),
+    (["workload=function", "workload.task=broken:f"], ["broken", "ZeroDivisionError"]),
+    (["workload=function", "workload.task=absent.py:f"], ["absent.py", "no file"]),
+    (["workload=function", "workload.task=mine:upper", "workload.inputs=[]"], ["workload.inputs=[]", "empty"]),
+    (["workload=function", "workload.task=mine:upper", "workload.inputs=mine:nothing"], ["mine:nothing", "empty"]),
+    (["workload=function", "workload.task=mine:shout", "backend=process"], ["mine:shout", "backend=thread"]),
+    (["workload=sleep", "+workload.params.hours=1"], ["hours", "neither"]),
+    (["frobnicate"], ["frobnicate", "--help"]),
+    (["--frobnicate"], ["--frobnicate", "--help"]),
+    (["report"], ["name one run's folder"]),
+    (["report", "nowhere"], ["nowhere", "journal.jsonl"]),
+    (["--config-dir", "nowhere"], ["nowhere", "no such folder"]),
+]
+
+
+@pytest.mark.parametrize(("words", "said"), BAD, ids=[" ".join(words) for words, _ in BAD])
+def test_bad_input_gets_one_line(
+    pipeline: Command, user_module: WriteModule, words: list[str], said: list[str]
+) -> None:
+    """The value, the reason and the remedy; exit status 2; nothing measured, no traceback."""
+    user_module("mine", MINE)
+    user_module("broken", "1 / 0\n")
+    done = pipeline(*words)
+    assert done.status == 2, done.err
+    (line,) = [line for line in done.err.splitlines() if not line.startswith("looking at")]
+    assert line.startswith("error: ")
+    assert [part for part in said if part not in line] == []
+    assert done.out == ""
+    assert list(done.folder.glob("outputs/*/*/*")) == []

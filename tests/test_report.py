@@ -1,0 +1,311 @@
+"""The report is drawn from the journal alone, alike each time, and survives whatever names and texts are in it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pandas as pd
+import pytest
+import yaml
+
+from pipeline import report, tables
+from pipeline.evidence import Run
+from pipeline.report import figures
+from pipeline.report.figures import speedup
+from pipeline.report.figures.labels import spread
+
+from . import recorded
+from .conftest import ROOT
+from .recorded import Told, Work
+
+CONTRACT = {
+    "config.yaml",
+    "environment.json",
+    "samples.parquet",
+    "summary.parquet",
+    "summary.csv",
+    "verdict.json",
+    "report.md",
+    "report.html",
+    *(f"figures/{name}.{kind}" for name in ("run_time", "speedup", "efficiency") for kind in ("svg", "png")),
+}
+COLUMNS = [
+    "workload",
+    "backend",
+    "workers",
+    "status",
+    "reason",
+    "trials",
+    "rounds",
+    "serial_s",
+    "batch_s",
+    "speedup",
+    "speedup_low",
+    "speedup_high",
+    "efficiency",
+    "capacity",
+    "capacity_low",
+    "capacity_high",
+    "startup_s",
+    "cpu_s",
+    "peak_rss_bytes",
+    "chunksize",
+    "flags",
+]
+HOSTILE = (
+    "<script>alert(1)</script> a$b$ $\\frac{1}{ | `x` *b* _i_ [l](javascript:1) \"q\" 's' &amp; "
+    "\x00\x1b[31m\udc80\u202e 漢字\r\n=1+1 ../../x"
+)
+
+Files = dict[str, str | bytes]
+
+
+@pytest.fixture(scope="module")
+def plain() -> Run:
+    """Two workloads, threads and processes, one of which is worth using."""
+    io_cells = [Told("thread", n, s) for n, s in ((1, 1.0), (2, 1.9), (4, 3.4))]
+    processes = [Told("process", n, s, options={"chunksize": 4}) for n, s in ((1, 0.9), (2, 1.7))]
+    cpu = Work([Told("thread", 2, 0.98)], name="cpu", serial_s=0.02, tasks=16, available=1000)
+    return recorded.run(Work([*io_cells, *processes]), cpu)
+
+
+@pytest.fixture(scope="module")
+def files(plain: Run) -> Files:
+    """Its report."""
+    return dict(report.files(plain))
+
+
+@pytest.fixture(scope="module")
+def troubled() -> Files:
+    """The report of a run with cells that failed, one that has no interval, and a workload that cannot run."""
+    cells = [
+        Told("thread", 1, 1.0, trials=1, rounds=2, printed="\n".join(f"line {n}" for n in range(100))),
+        Told("thread", 2, failure="failed"),
+        Told("thread", 4, failure="failed"),
+        Told("thread", 8, failure="timed out", reason="the trial's time was up", traceback=None),
+    ]
+    broken = Work([Told("thread", 2)], name="broken", failure="failed")
+    return dict(report.files(recorded.run(Work(cells), broken, finished=False)))
+
+
+@pytest.fixture(scope="module")
+def hostile() -> Files:
+    """The report of a run in which everything that a user can set means harm."""
+    cells = [
+        Told("thread", 1, 1.0, printed=HOSTILE),
+        Told("thread", 2, failure="failed", reason=HOSTILE, traceback=f"{HOSTILE}\n```\n</code></pre>\n{HOSTILE}"),
+        *(Told("process", 2, 1.5, env={"A": text}, options={"chunksize": 1}) for text in (HOSTILE, "x")),
+        Told("=cmd|x", 2, 1.2),
+    ]
+    work = Work(cells, name=HOSTILE)
+    return dict(report.files(recorded.run(work, name=HOSTILE, command=f"python -m pipeline {HOSTILE}")))
+
+
+def text(files: Files, name: str) -> str:
+    content = files[name]
+    assert isinstance(content, str)
+    return content
+
+
+def test_a_report_has_every_file_of_the_contract(plain: Run, tmp_path: Path) -> None:
+    report.write(plain, tmp_path)
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()} == CONTRACT
+
+
+def test_two_processes_draw_the_same_bytes(plain: Run, files: Files, tmp_path: Path) -> None:
+    journal = recorded.write(tmp_path, plain)
+    code = "import sys; from pathlib import Path; from pipeline import report; from pipeline.evidence import Run; "
+    code += "path = Path(sys.argv[1]); report.write(Run.read(path), path.parent)"
+    for seed in ("1", "2"):
+        environment = {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": seed, "TZ": f"UTC-{seed}", "HOME": str(tmp_path)}
+        # A user's own settings of matplotlib are there, and change nothing.
+        (tmp_path / "matplotlibrc").write_text(f"font.size: {10 + int(seed)}\nsvg.fonttype: path\n")
+        subprocess.run([sys.executable, "-c", code, journal], check=True, cwd=tmp_path, env=environment)
+        for name, content in files.items():
+            expected = content.encode() if isinstance(content, str) else content
+            assert (tmp_path / name).read_bytes() == expected, name
+
+
+def test_the_verdict_has_the_contracts_shape(files: Files) -> None:
+    verdicts = json.loads(text(files, "verdict.json"))["workloads"]
+    assert set(verdicts) == {"io", "cpu"}
+    assert verdicts["cpu"]["decision"] == "stay serial"
+    io_verdict = verdicts["io"]
+    assert (io_verdict["decision"], io_verdict["backend"], io_verdict["workers"]) == ("use", "thread", 4)
+    assert set(io_verdict) == {"decision", "backend", "workers", "speedup", "ties", "unresolved", "because"}
+    assert io_verdict["speedup"]["low"] < io_verdict["speedup"]["estimate"] < io_verdict["speedup"]["high"]
+    assert all(isinstance(sentence, str) for sentence in io_verdict["because"])
+
+
+def test_the_summary_has_the_contracts_columns_and_a_row_a_cell(files: Files) -> None:
+    rows = list(csv.DictReader(io.StringIO(text(files, "summary.csv"))))
+    assert set(COLUMNS) <= set(rows[0])
+    assert [(row["workload"], row["backend"], row["workers"]) for row in rows][:2] == [
+        ("io", "serial", "1"),
+        ("io", "thread", "1"),
+    ]
+    assert len(rows) == 8
+    assert rows[4]["chunksize"] == "4"
+
+
+def test_the_tables_are_those_of_the_run(plain: Run, files: Files) -> None:
+    for name, expected in (("summary", tables.summarise(plain)), ("samples", tables.samples(plain))):
+        content = files[f"{name}.parquet"]
+        assert isinstance(content, bytes)
+        pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(content)), expected, check_dtype=False)
+
+
+def test_the_configuration_is_what_was_asked_for(plain: Run, files: Files) -> None:
+    config = yaml.safe_load(text(files, "config.yaml"))
+    assert list(config) == ["name", "version", "command", "seed", "runner", "definition", "cells"]
+    assert config == {key: plain.header[key] for key in config}
+    assert json.loads(text(files, "environment.json")) == plain.header["surroundings"]
+
+
+def test_intervals_in_the_figures_are_the_summarys_own(plain: Run) -> None:
+    summary = tables.summarise(plain)
+    changed = summary.assign(speedup_low=summary["speedup"] * 0.5, speedup_high=summary["speedup"] * 1.25)
+    with figures._seaborn():
+        figure = speedup.draw(changed, tables.samples(plain))
+    drawn = {
+        (round(float(low), 6), round(float(high), 6))
+        for axes in figure.axes
+        for collection in axes.collections
+        for (_, low), (_, high) in collection.get_segments()  # type: ignore[attr-defined] # error bars
+    }
+    cells = changed[changed["backend"] != "serial"]
+    expected = {
+        (round(float(low), 6), round(float(high), 6))
+        for low, high in zip(cells["speedup_low"], cells["speedup_high"], strict=True)
+    }
+    assert drawn == expected
+
+
+def test_a_cell_without_an_interval_has_an_open_marker_and_a_word(troubled: Files) -> None:
+    drawn = text(troubled, "figures/speedup.svg")
+    assert "Open markers have no interval yet" in drawn
+    assert "Not drawn: io 2 threads (failed), io 4 threads (failed), io 8 threads (timed out)" in drawn
+    assert "none yet" in text(troubled, "report.html")
+
+
+def test_failed_cells_show_their_reason_and_traceback_once(troubled: Files) -> None:
+    for name in ("report.html", "report.md"):
+        page = text(troubled, name)
+        assert "io, 2 threads, 4 threads: failed" in page
+        assert "the trial's time was up" in page.replace("&#39;", "'")
+        assert page.count("in work\nValueError: no luck") == 2  # of io's two cells, and of the broken workload
+        assert "This run is not finished" in page
+
+
+def test_what_was_printed_is_shown_in_part(troubled: Files) -> None:
+    for name in ("report.html", "report.md"):
+        page = text(troubled, name)
+        assert "line 19\n[80 more lines]" in page
+        assert "line 20" not in page
+
+
+def test_a_sample_is_said(files: Files) -> None:
+    for name in ("report.html", "report.md"):
+        assert "a sample of 16 of 1,000 inputs, evenly spread" in text(files, name)
+
+
+def test_the_page_leads_with_the_verdict_and_ends_with_the_command(files: Files) -> None:
+    for name in ("report.html", "report.md"):
+        page = text(files, name)
+        places = [
+            page.index(each)
+            for each in (
+                "Use 4 threads",
+                "as fast as a plain loop",
+                "Summary",
+                "How it was",
+                "Environment",
+                "Repeat it",
+            )
+        ]
+        assert places == sorted(places)
+        assert page.rindex("python -m pipeline -m") > places[-1]
+
+
+def test_the_page_needs_nothing_from_elsewhere(files: Files, hostile: Files) -> None:
+    for page in (text(files, "report.html"), text(hostile, "report.html")):
+        assert not re.findall(r"<(?:script|iframe|object|embed)|@import|url\((?!#)", page)
+        assert set(re.findall(r'(?:src|href)="([^"#]*)', page)) <= {"data:,", ""}
+        assert str(ROOT) not in page
+
+
+def test_the_pages_ids_are_its_own_and_lead_somewhere(files: Files) -> None:
+    page = text(files, "report.html")
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'(?:href="|url\()#([^")]+)', page)) <= set(ids)
+
+
+def test_figures_are_xml_whatever_they_name(hostile: Files) -> None:
+    for name in ("run_time", "speedup", "efficiency"):
+        drawn = text(hostile, f"figures/{name}.svg")
+        texts = [element.text for element in ET.fromstring(drawn).iter("{http://www.w3.org/2000/svg}text")]
+        assert any(each and each.startswith("<script>alert(1)</script> a$b$") for each in texts)
+
+
+def test_hostile_texts_are_shown_and_do_nothing(hostile: Files) -> None:
+    page = text(hostile, "report.html")
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; a$b$" in page
+    assert not re.search("[\x00-\x08\x0b-\x1f\u202e\ud800-\udfff]", page)
+    assert page.count("</code></pre>") == page.count("<pre")
+
+
+def test_markdown_escapes_what_it_is_given(hostile: Files) -> None:
+    outside = re.sub(r"^(`{3,})\w+\n.*?\n\1$", "", text(hostile, "report.md"), flags=re.DOTALL | re.MULTILINE)
+    assert not re.search(r"(?<!\\)<(?!/?(details|summary)>)", outside)
+    assert not re.search(r"(?<!\\)\[(?!Run|Speed|Effic)", outside)
+    rows = [line for line in outside.splitlines() if line.startswith("| ")]
+    assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1
+
+
+def test_a_spreadsheet_runs_nothing(hostile: Files) -> None:
+    rows = list(csv.DictReader(io.StringIO(text(hostile, "summary.csv"))))
+    assert "'=cmd|x" in {row["backend"] for row in rows}
+    assert not any(value.startswith(("=", "+", "-", "@")) for row in rows for value in row.values())
+
+
+def test_variants_get_lines_of_their_own() -> None:
+    methods = ("fork", "spawn")
+    cells = [Told("process", n, n * 0.8, options={"start_method": each}) for each in methods for n in (1, 2)]
+    drawn = dict(report.files(recorded.run(Work(cells))))
+    assert all(f">process {each}<" in text(drawn, "figures/speedup.svg") for each in methods)
+    assert "Use 2 processes with start_method=" in text(drawn, "report.html")
+
+
+def test_a_thousand_cells_are_summarised() -> None:
+    works = [
+        Work([Told("thread", n, n**0.5, trials=1, rounds=1) for n in range(1, 51)], name=f"work {each}")
+        for each in range(21)
+    ]
+    drawn = dict(report.files(recorded.run(*works)))
+    page = text(drawn, "report.html")
+    assert "The first 12 of 21 workloads" in page
+    assert "71 more rows are in summary.csv" in page
+    assert len(page) < 3_000_000
+
+
+def test_labels_keep_their_distance_and_order() -> None:
+    assert spread([0.0, 1.0], 0.1) == [0.0, 1.0]
+    assert spread([0.5, 0.5], 0.2) == pytest.approx([0.4, 0.6])
+    placed = spread([0.3, 0.0, 0.31, 0.32], 0.1)
+    assert placed == pytest.approx([0.21, 0.0, 0.31, 0.41])
+
+
+def test_seaborn_stays_whole_for_a_notebook() -> None:
+    code = "import sys; from pipeline.report import figures\n"
+    code += "with figures._seaborn(): import seaborn.relational\n"
+    code += "assert 'seaborn' not in sys.modules and 'scipy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

@@ -1,0 +1,150 @@
+"""The bag of trials: order, planned looks, and going on from a journal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pipeline.cells import Cell, Measure, Sweep, Workload
+from pipeline.plan import Plan, Preflight, chunksize, plan_cell
+from pipeline.sweep import Bag
+
+WORKLOAD = Workload("w", "m:f", None, 8, {}, "auto", "auto", None)
+PREFLIGHT = {
+    "kind": "preflight",
+    "workload": WORKLOAD.id,
+    "status": "measured",
+    "tasks": 8,
+    "available": 8,
+    "sample": None,
+    "cold_s": 0.1,
+    "warm_s": 0.1,
+    "task_s": 0.0125,
+    "widest": 8,
+}
+
+
+def _cell(workers: int) -> Cell:
+    return Cell(WORKLOAD, "thread", workers, {}, {}, None)
+
+
+def _sweep(seed: int = 0, **measure: Any) -> Sweep:
+    profile = {"target": 0.05, "budget_s": 60.0, "trials": 4, "max_rounds": 100, "timeout_s": 60.0, "cold": False}
+    cells = tuple(_cell(workers) for workers in (1, 2, 3, 4, 5))
+    return Sweep("w", cells, Measure(**{**profile, **measure}), 0.05, seed, False, "outputs", "local")
+
+
+def _trial(cell: str, trial: int, ratio: float = 2.0, rounds: int = 12, status: str = "measured") -> dict[str, Any]:
+    arms = {"anchor": {"batch_s": [ratio] * rounds}, "cell": {"batch_s": [1.0] * rounds}}
+    common = {"kind": "trial", "cell": cell, "trial": trial, "status": status, "reason": "because", "traceback": None}
+    return {**common, "arms": arms, "phases_s": {"rounds": 1.0}, "elapsed_s": 1.0}
+
+
+def _empty(bag: Bag, **trial: Any) -> list[str]:
+    taken = []
+    while (following := bag.next()) is not None:
+        cell, number, _ = following
+        taken.append(cell.id)
+        bag.add(_trial(cell.id, number, **trial))
+    return taken
+
+
+def test_every_cell_gets_a_trial_before_any_gets_its_next() -> None:
+    """So an hour's noise falls on all of them."""
+    taken = _empty(Bag(_sweep(), [PREFLIGHT]))
+    for begin in range(0, len(taken), 5):
+        assert len(set(taken[begin : begin + 5])) == 5
+
+
+def test_the_order_is_drawn_anew_in_each_turn_and_follows_the_seed() -> None:
+    """Another seed is another order, the same seed is the same."""
+    first = _empty(Bag(_sweep(), [PREFLIGHT]))
+    assert first == _empty(Bag(_sweep(), [PREFLIGHT]))
+    assert first != _empty(Bag(_sweep(seed=1), [PREFLIGHT]))
+    assert first[:5] != first[5:10]
+
+
+def test_a_bag_filled_from_a_journal_goes_on_as_the_first_would_have() -> None:
+    """Wherever the journal ends."""
+    whole = Bag(_sweep(), [PREFLIGHT])
+    records: list[dict[str, Any]] = [PREFLIGHT]
+    while (following := whole.next()) is not None:
+        assert Bag(_sweep(), records).next() == following
+        record = _trial(following[0].id, following[1])
+        records.append(record)
+        whole.add(record)
+    assert Bag(_sweep(), records).next() is None
+
+
+def test_a_cell_ends_at_a_planned_look_with_a_narrow_interval_and_not_before() -> None:
+    """Rounds that all agree end each cell at its first look."""
+    assert len(_empty(Bag(_sweep(), [PREFLIGHT]))) == 5 * 4
+
+
+def test_a_cell_whose_interval_stays_wide_gets_all_its_trials() -> None:
+    """Up to the last look."""
+    sweep = _sweep()
+    bag = Bag(sweep, [PREFLIGHT])
+    plan = plan_cell(sweep.measure, Preflight.of(PREFLIGHT))
+    count = 0
+    while (following := bag.next()) is not None:
+        count += 1
+        record = _trial(following[0].id, following[1], ratio=1.0 if following[1] % 2 else 3.0)
+        bag.add({**record, "phases_s": {"rounds": 0.1}})
+    assert count == 5 * plan.looks[-1]
+
+
+def test_a_cell_that_failed_gets_no_more_trials() -> None:
+    """The others do."""
+    bag = Bag(_sweep(), [PREFLIGHT, _trial(_cell(1).id, 0, status="failed")])
+    assert _cell(1).id not in _empty(bag)
+
+
+def test_a_lost_trial_is_taken_again_and_not_for_ever() -> None:
+    """After three losses the cell has failed."""
+    bag = Bag(_sweep(), [PREFLIGHT])
+    attempts = []
+    while (following := bag.next()) is not None:
+        cell, number, attempt = following
+        lost = cell.id == _cell(1).id
+        if lost:
+            attempts.append((number, attempt))
+        bag.add(_trial(cell.id, number, status="not run" if lost else "measured"))
+    assert attempts == [(0, 1), (0, 2), (0, 3)]
+    assert bag.progress()[_cell(1).id].evidence.status == "failed"
+
+
+def test_a_workload_whose_preflight_failed_is_not_measured() -> None:
+    """Its cells carry the preflight's reason."""
+    failed = {**PREFLIGHT, "status": "failed", "reason": "ValueError: no", "traceback": "..."}
+    bag = Bag(_sweep(), [failed])
+    assert bag.next() is None
+    assert {each.evidence.reason for each in bag.progress().values()} == {"ValueError: no"}
+
+
+@pytest.mark.parametrize("warm_s", [1e-5, 0.005, 0.05, 0.5, 2.0, 60.0])
+@pytest.mark.parametrize("budget_s", [1.0, 4.0, 20.0, 120.0])
+@pytest.mark.parametrize("trials", [1, 3, 12])
+def test_plans_hold_together(warm_s: float, budget_s: float, trials: int) -> None:
+    """Looks rise, the errors of all of them add up to 5 %, and slow batches get a single look."""
+    measure = _sweep(budget_s=budget_s, trials=trials).measure
+    plan = plan_cell(measure, Preflight(8, 8, None, warm_s, warm_s, warm_s / 8, 8))
+    assert plan.rounds >= 1
+    assert list(plan.looks) == sorted(set(plan.looks))
+    assert plan.looks[0] >= 1
+    assert plan.alpha * len(plan.looks) == pytest.approx(0.05)
+    if warm_s * 2 > budget_s:
+        assert plan == Plan(1, (1,))
+
+
+@pytest.mark.parametrize(
+    ("task_s", "tasks", "workers", "expected"),
+    [(1e-6, 10_000, 2, 1250), (0.001, 1000, 2, 5), (0.1, 1000, 2, 1), (1e-6, 8, 8, 1), (1e-6, 64, 4, 4)],
+)
+def test_automatic_chunks_last_some_milliseconds_and_leave_enough_for_each_worker(
+    task_s: float, tasks: int, workers: int, expected: int
+) -> None:
+    """Cheap tasks travel together, dear ones alone."""
+    cell = Cell(WORKLOAD, "process", workers, {"chunksize": "auto"}, {}, None)
+    assert chunksize(cell, Preflight(tasks, tasks, None, 1.0, 1.0, task_s, tasks)) == expected
