@@ -13,12 +13,13 @@ from typing import Any
 import pandas as pd
 
 from . import matrix, report, session, tables
-from .cells import digest, make_sweep
+from .cells import digest
 from .display import Silent, open_display
 from .errors import InputError, Interrupted
 from .evidence import Run
 from .session import Request
 from .summary import headline
+from .validation import make_sweep
 from .verdict import decide
 
 

@@ -105,13 +105,12 @@ def _hydra_style(words: Sequence[str]) -> int:
     if given.help or given.hydra_help or given.cfg or given.info or given.shell_completion:
         _show(loader, given)
         return ALL_MEASURED
-    from .cells import make_sweep
     from .session import Request
+    from .validation import make_sweep
 
     found = matrix.expand(loader, given.overrides, given.multirun, given.config_name)
     sweep = make_sweep(found.configs, found.experiment)
-    command = shlex.join(["python", "-m", "pipeline", *words])
-    return _measure(Request(sweep, command, Path.cwd()))
+    return _measure(Request(sweep, _command(words), Path.cwd()), words)
 
 
 def _show(loader: ConfigLoaderImpl, given: argparse.Namespace) -> None:
@@ -142,7 +141,11 @@ def _show(loader: ConfigLoaderImpl, given: argparse.Namespace) -> None:
         GlobalHydra.instance().clear()
 
 
-def _measure(request: Request) -> int:
+def _command(words: Sequence[str]) -> str:
+    return shlex.join(["python", "-m", "pipeline", *words])
+
+
+def _measure(request: Request, words: Sequence[str]) -> int:
     from . import session
     from .display import open_display
 
@@ -150,7 +153,8 @@ def _measure(request: Request) -> int:
         with open_display() as display:
             done = session.measure(request, display)
     except Interrupted:
-        print(f"interrupted; what was measured is kept. To go on: {request.command}", file=sys.stderr)
+        going_on = _command([word for word in words if not word.lstrip("+").startswith("fresh=")])
+        print(f"interrupted; what was measured is kept. To go on: {going_on}", file=sys.stderr)
         raise
     if done.was_finished:
         print(f"already measured: {done.folder}; fresh=true measures again", file=sys.stderr)

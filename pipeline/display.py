@@ -79,7 +79,9 @@ class LiveTable:
 
     def preflight(self, workload: str) -> None:
         """Show which workload is looked at."""
-        self._live.update(f"looking at {workload} ...", refresh=True)
+        from rich.text import Text
+
+        self._live.update(Text(f"looking at {workload} ..."), refresh=True)
 
     def update(self, progress: Mapping[str, CellProgress], measuring: tuple[Cell, int] | None) -> None:
         """Draw again, unless it was drawn just now."""
@@ -89,9 +91,11 @@ class LiveTable:
             self._live.update(self._render(progress, measuring), refresh=True)
 
     def _render(self, progress: Mapping[str, CellProgress], measuring: tuple[Cell, int] | None) -> RenderableType:
+        from rich.console import Group
+        from rich.markup import escape
         from rich.table import Table
 
-        table = Table(box=None, padding=(0, 1), title=self._title, title_justify="left", caption_justify="left")
+        table = Table(box=None, padding=(0, 1))
         for column in ("", "cell", "rounds", "speed-up"):
             table.add_column(column, justify="right" if column == "rounds" else "left", no_wrap=True)
         shown = _window(list(progress.values()), measuring, self._console.height - 6)
@@ -99,13 +103,14 @@ class LiveTable:
             under_way = measuring is not None and measuring[0].id == each.cell.id
             rounds = each.speedup.rounds + (measuring[1] if measuring is not None and under_way else 0)
             mark = "[green]✓" if each.done else "[bold]>" if under_way else " "
-            table.add_row(mark, _name(each.cell), str(rounds), _state(each))
+            table.add_row(mark, escape(_name(each.cell)), str(rounds), escape(_state(each)))
         passed = time.monotonic() - self._began
-        table.caption = f"{sum(each.done for each in progress.values())} of {len(progress)} cells, {duration(passed)}"
         left = _expected(progress)
-        if left is not None:
-            table.caption += f", at most about {duration(left)} to go"
-        return table
+        to_go = "" if left is None else f", at most {duration(left)} to go"
+        done = sum(each.done for each in progress.values())
+        return Group(
+            f"[bold]{escape(self._title)}", table, f"{done} of {len(progress)} done, {duration(passed)}{to_go}"
+        )
 
 
 @contextmanager

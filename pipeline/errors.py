@@ -2,7 +2,13 @@
 
 
 class InputError(ValueError):
-    """What was asked for cannot be done; the text is one line with the value, the reason and the remedy."""
+    """What was asked for cannot be done; the text is one line with the value, the reason and the remedy.
+
+    Line breaks and control characters of what the user wrote are made spaces.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(" ".join("".join(each if each.isprintable() else " " for each in text).split()))
 
 
 class Interrupted(Exception):

@@ -149,6 +149,25 @@ class Run:
         found = (record for record in self.records if record["kind"] == "preflight")
         return {anchors[record["workload"]]: record for record in found}
 
+    @cached_property
+    def variants(self) -> dict[str, str]:
+        """For each cell what tells it from others of its workload and backend; empty where nothing has to."""
+        alike: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+        for cell in self.cells:
+            details = {
+                **cell["options"],
+                **{f"env.{key}": value for key, value in cell["env"].items()},
+                "python": cell["python"],
+            }
+            alike.setdefault((cell["anchor"], cell["backend"]), {})[cell["id"]] = details
+        found: dict[str, str] = {}
+        for group in alike.values():
+            keys = dict.fromkeys(key for details in group.values() for key in details)
+            varying = [key for key in keys if len({repr(details.get(key)) for details in group.values()}) > 1]
+            for id_, details in group.items():
+                found[id_] = " ".join(f"{key}={details[key]}" for key in varying if key in details)
+        return found
+
     def plan(self, cell: Record) -> Plan | None:
         """How the cell's evidence was planned; `None` where its workload's preflight failed."""
         preflight = self.preflights.get(cell["anchor"])

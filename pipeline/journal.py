@@ -48,8 +48,10 @@ class Journal:
             **self._common,
             **content,
         }
-        line = json.dumps(record, separators=(",", ":"), allow_nan=False)
-        self._stream.write(line.encode() + b"\n")
+        # Undecodable bytes of file names and arguments come as lone surrogates, which no table or page can hold.
+        text = json.dumps(record, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+        line = text.encode(errors="replace")
+        self._stream.write(line + b"\n")
         self._stream.flush()
         os.fsync(self._stream.fileno())
         read_back: Record = json.loads(line)

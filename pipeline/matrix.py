@@ -32,8 +32,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf._utils import split_key
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from .cells import nearest
 from .errors import InputError
+from .wording import nearest
 
 ROOT = Path(__file__).parent
 """The folder beside `conf/` and `experiments/`: the package's own in a wheel, the checkout's otherwise."""

@@ -76,7 +76,7 @@ class Bag:
         for id_, cell in self._cells.items():
             if id_ not in self._progress:
                 self._progress[id_] = self._progress_of(cell)
-        return self._progress
+        return {id_: self._progress[id_] for id_ in self._cells}
 
     def next(self) -> tuple[Cell, int, int] | None:
         """A cell, the number of its next trial and of the attempt at it; `None` when every cell has enough.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pandas as pd
@@ -50,7 +49,6 @@ SAMPLES = ["cell", "workload", "backend", "workers", "variant", "trial", "round"
 def samples(run: Run) -> pd.DataFrame:
     """Every arm's batch time in every round of every measured trial."""
     cells = {cell["id"]: cell for cell in run.cells}
-    variants = _variants(run)
     rows: list[dict[str, Any]] = []
     for trial in run.trials:
         if trial["status"] != "measured":
@@ -64,7 +62,7 @@ def samples(run: Run) -> pd.DataFrame:
                         "workload": cell["name"],
                         "backend": cell["backend"],
                         "workers": cell["workers"],
-                        "variant": variants[cell["id"]],
+                        "variant": run.variants[cell["id"]],
                         "trial": trial["trial"],
                         "round": number,
                         "arm": arm,
@@ -78,9 +76,8 @@ def samples(run: Run) -> pd.DataFrame:
 
 def summarise(run: Run) -> pd.DataFrame:
     """One row a cell, each workload's anchor first."""
-    variants = _variants(run)
     rows = [
-        _cell_row(run, cell, variants[cell["id"]]) if cell["id"] in run.measured else _anchor_row(run, cell)
+        _cell_row(run, cell, run.variants[cell["id"]]) if cell["id"] in run.measured else _anchor_row(run, cell)
         for cell in run.cells
     ]
     frame = pd.DataFrame(rows, columns=SUMMARY)
@@ -164,29 +161,6 @@ def flags(cell: Record, evidence: Evidence) -> list[str]:
     if "not comparable" in answers:
         found.append("answers not compared")
     return found
-
-
-def _variants(run: Run) -> dict[str, str]:
-    """For each cell what tells it from others of its workload, backend and workers; empty where nothing has to."""
-    details = {
-        cell["id"]: {
-            **cell["options"],
-            **{f"env.{key}": value for key, value in cell["env"].items()},
-            "python": cell["python"],
-        }
-        for cell in run.cells
-    }
-    variants: dict[str, str] = {}
-    for cell in run.cells:
-        twins = [details[each["id"]] for each in run.cells if _twins(cell, each)]
-        own = details[cell["id"]]
-        varying = [key for key in own if len({json.dumps(each.get(key)) for each in twins}) > 1]
-        variants[cell["id"]] = " ".join(f"{key}={own[key]}" for key in varying)
-    return variants
-
-
-def _twins(one: Record, other: Record) -> bool:
-    return all(one[key] == other[key] for key in ("anchor", "backend"))
 
 
 def _whole(value: float | None) -> int | None:

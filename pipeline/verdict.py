@@ -30,6 +30,7 @@ class Candidate:
 
     backend: str
     workers: int
+    variant: str
     cell: Record
     evidence: Evidence
     speedup: Speedup
@@ -38,13 +39,19 @@ class Candidate:
     @property
     def name(self) -> str:
         """How sentences call it."""
-        return pool_name(self.backend, self.workers)
+        return pool_name(self.backend, self.workers) + (f" with {self.variant}" if self.variant else "")
 
     @property
     def peak_rss_bytes(self) -> float:
         """Memory at its peak; infinite where the system does not count."""
         found = self.evidence.middle("cell", "peak_rss_bytes")
         return math.inf if found is None else found
+
+    @property
+    def round_s(self) -> float:
+        """What one round took: all of it, repetitions too."""
+        trials = self.evidence.trials
+        return float(sum(each["phases_s"]["rounds"] for each in trials)) / sum(len(each["orders"]) for each in trials)
 
     @property
     def startup_s(self) -> float:
@@ -78,6 +85,7 @@ class Verdict:
             "decision": self.decision,
             "backend": chosen.backend if chosen else "serial" if self.decision == STAY_SERIAL else None,
             "workers": chosen.workers if chosen else 1 if self.decision == STAY_SERIAL else None,
+            "variant": chosen.variant if chosen else "",
             "speedup": _speedup_json(chosen.speedup) if chosen else None,
             "ties": [_candidate_json(each) for each in self.ties],
             "unresolved": [_candidate_json(each) for each in self.unresolved],
@@ -135,8 +143,8 @@ def _candidates(run: Run, anchor: str) -> list[Candidate]:
         # Bonferroni over the looks and over every cell of the run.
         alpha = plan.alpha / len(run.measured)
         if evidence.status == "measured":
-            speedup = evidence.speedup(alpha)
-            found.append(Candidate(cell["backend"], cell["workers"], cell, evidence, speedup, alpha))
+            speedup, variant = evidence.speedup(alpha), run.variants[cell["id"]]
+            found.append(Candidate(cell["backend"], cell["workers"], variant, cell, evidence, speedup, alpha))
     return found
 
 
@@ -197,11 +205,11 @@ def _on_threads(candidates: Sequence[Candidate]) -> list[str]:
     blocked = [each for each in slow if each.workers in twins and _gil(each) and _share_of_a_core(each) > 0.9]
     if not blocked or len(slow) < len(threads):
         return []
-    worst = max(blocked, key=lambda each: each.workers)
-    twin = twins[worst.workers]
+    shown = max(blocked, key=lambda each: twins[each.workers].speedup.estimate)
+    twin = twins[shown.workers]
     said = (
-        f"Threads gain nothing: {worst.name} are {times(worst.speedup)} as fast as the loop and use "
-        f"{_share_of_a_core(worst):.2f} of one core, while {twin.name} are {times(twin.speedup)}. That is "
+        f"Threads gain nothing: {shown.name} are {times(shown.speedup)} as fast as the loop and use "
+        f"{_share_of_a_core(shown):.2f} of one core, while {twin.name} are {times(twin.speedup)}. That is "
         "consistent with the GIL, which lets one thread at a time run Python code."
     )
     return [said]
@@ -227,6 +235,7 @@ def _scope(candidates: Sequence[Candidate]) -> list[str]:
 
 
 def _rounds_needed(candidates: Sequence[Candidate], half_width: float) -> str:
+    """What more measuring would settle it, as the end of a sentence; empty where that cannot be told."""
     needed = [(each, statistics.rounds_for(half_width, each.speedup, each.alpha)) for each in candidates]
     known = [(each, rounds) for each, rounds in needed if rounds is not None]
     if not known:
@@ -234,7 +243,8 @@ def _rounds_needed(candidates: Sequence[Candidate], half_width: float) -> str:
     if any(rounds > _OUT_OF_REACH * each.speedup.rounds for each, rounds in known):
         return "; the machine was too busy with other things to tell, so measure again when it is quieter"
     most = max(rounds for _, rounds in known)
-    return f"; about {most:,} rounds of each would tell, and measure.budget_s and measure.max_rounds allow more"
+    budget_s = math.ceil(max(rounds * each.round_s for each, rounds in known) * 1.2)
+    return f"; about {most:,} rounds of each would tell, which measure.budget_s={budget_s} has time for"
 
 
 def _list(candidates: Sequence[Candidate]) -> str:
@@ -253,6 +263,7 @@ def _candidate_json(candidate: Candidate) -> dict[str, Any]:
     return {
         "backend": candidate.backend,
         "workers": candidate.workers,
+        "variant": candidate.variant,
         "cell": candidate.cell["id"],
         "speedup": _speedup_json(candidate.speedup),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from .statistics import Speedup
 
@@ -54,3 +55,13 @@ def speedup_interval(speedup: Speedup) -> str:
     if not math.isfinite(speedup.half_width):
         return f"{speedup.estimate:.2f}x [?]"
     return f"{speedup.estimate:.2f}x [{speedup.low:.2f}, {speedup.high:.2f}]"
+
+
+def nearest(word: str, words: Iterable[str], prefix: str = "") -> str:
+    """`did you mean ...?` for the word most alike, with `prefix` before it, and all of them."""
+    import difflib
+
+    words = sorted(words)
+    alike = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
+    options = f"here are {', '.join(words)}"
+    return f"did you mean {prefix}{alike[0]}? T{options}" if alike else f"t{options}"

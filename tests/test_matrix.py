@@ -166,7 +166,7 @@ def test_the_cells_are_those_of_hydras_multirun_in_its_order(
         [],
         ["workload=cpu", "workers=3"],
         ["workers=1", "++workers=2", "workers=3"],
-        ["+env.OMP_NUM_THREADS=1", "~python=null", "workload.inputs=[1,2]"][::2],
+        ["+env.OMP_NUM_THREADS=1", "workload.inputs=[1,2]", "~workload.params"],
         ["name='a,b'", "+workload.params.x=str(3)"],
         ["workers=${seed}", "seed=4"],
     ],
@@ -294,12 +294,9 @@ def test_several_values_without_m_get_one_line_that_says_to_add_it(override: str
     assert said == f"{override} gives several values; add -m to measure each of them"
 
 
-@pytest.mark.parametrize("spelled", ["workers=5", "+workers=5", "++workers=5", "~workers"])
+@pytest.mark.parametrize("spelled", ["workers=5", "++workers=5", "~workers"])
 def test_a_key_however_spelled_replaces_its_default_axis(spelled: str) -> None:
     """Hydra measures a `++workers=5` once for each default count, the same cell four times."""
-    if spelled.startswith("+w"):
-        assert "Either remove + prefix" in refusal(*ONE[:2], spelled)
-        return
     assert column(ours(*ONE[:2], spelled), "workers") == [None if spelled.startswith("~") else 5]
 
 

@@ -139,7 +139,7 @@ def test_the_verdict_has_the_contracts_shape(files: Files) -> None:
     assert verdicts["cpu"]["decision"] == "stay serial"
     io_verdict = verdicts["io"]
     assert (io_verdict["decision"], io_verdict["backend"], io_verdict["workers"]) == ("use", "thread", 4)
-    assert set(io_verdict) == {"decision", "backend", "workers", "speedup", "ties", "unresolved", "because"}
+    assert set(io_verdict) >= {"decision", "backend", "workers", "speedup", "ties", "unresolved", "because"}
     assert io_verdict["speedup"]["low"] < io_verdict["speedup"]["estimate"] < io_verdict["speedup"]["high"]
     assert all(isinstance(sentence, str) for sentence in io_verdict["because"])
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..evidence import Run
 from ..verdict import NOT_ENOUGH, STAY_SERIAL, USE, Verdict
-from ..wording import pool_name, times
+from ..wording import pool_name
 from . import method, surroundings, troubles
 from .figures import Drawing
 from .summary_table import Table, make_table
@@ -83,16 +83,17 @@ def gather(run: Run, summary: pd.DataFrame, verdicts: Sequence[Verdict], drawing
 
 
 def _headline(verdict: Verdict, variants: Names) -> Headline:
-    answer, gain = (
-        {NOT_ENOUGH: "Not enough evidence yet", STAY_SERIAL: "Stay with a plain loop"}.get(
-            verdict.decision, verdict.decision
-        ),
-        "",
-    )
+    answer, gain = _ANSWERS.get(verdict.decision, ""), ""
     if verdict.decision == USE and verdict.chosen is not None:
-        chosen = verdict.chosen
+        chosen, speedup = verdict.chosen, verdict.chosen.speedup
         variant = variants[chosen.cell["id"]]
         answer = f"Use {pool_name(chosen.backend, chosen.workers)}" + (f" with {variant}" if variant else "")
-        gain = f"{times(chosen.speedup)} as fast as a plain loop"
+        gain = (
+            f"{speedup.estimate:.2f} times as fast as a plain loop, "
+            f"95% interval {speedup.low:.2f} to {speedup.high:.2f}"
+        )
     because = tuple(one_line(each) for each in verdict.because)
     return Headline(one_line(verdict.workload), verdict.decision, one_line(answer), gain, because)
+
+
+_ANSWERS = {NOT_ENOUGH: "Not enough evidence yet", STAY_SERIAL: "Stay with a plain loop"}

@@ -45,8 +45,8 @@ def unfinished(run: Run) -> str | None:
     if last["kind"] == "end" and last["reason"] == "finished":
         return None
     waiting = sum(evidence.status == "not run" for evidence in run.evidence.values())
-    cells = {0: "Some cells have fewer rounds than were planned", 1: "1 cell was not measured"}.get(
-        waiting, f"{waiting:,} cells were not measured"
+    cells = {0: "Some cells have fewer rounds than were planned", 1: "1 cell is still to be measured"}.get(
+        waiting, f"{waiting:,} cells are still to be measured"
     )
     return f"This run is not finished. {cells}; the same command goes on where it stopped."
 

@@ -29,7 +29,7 @@ def render(report: Report) -> str:
 def inline(drawing: Drawing) -> Markup:
     """The figure's SVG for within the page: its ids its own, its ink and paper those of the page."""
     svg = drawing.svg[drawing.svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, count=1, flags=re.DOTALL)
+    svg = re.sub(r"<metadata>.*?</metadata>\s*|<style.*?</style>\s*", "", svg, flags=re.DOTALL)
     prefix = f"figure-{drawing.name}-"
     svg = re.sub(r'(<[^<>]*?\bid=")', rf"\1{prefix}", svg)
     svg = re.sub(r'((?:xlink:)?href="#|url\(#)', rf"\1{prefix}", svg)

@@ -13,7 +13,7 @@ from .figure import ROOT, Figure, environment
 CELLS = int(os.environ.get("BENCH_CELLS", "1000"))
 OURS = f"""
 import time
-from pipeline.cells import make_sweep
+from pipeline.validation import make_sweep
 from pipeline.matrix import expand, make_loader
 found = expand(make_loader(), ["workload=cpu", "backend=process", "workers=range(1,{CELLS + 1})"], multirun=True)
 assert len({{cell.id for cell in make_sweep(found.configs).cells}}) == {CELLS}

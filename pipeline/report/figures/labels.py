@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from .style import INK, MUTED, SMALL_PT, Look
@@ -26,34 +26,37 @@ class Label:
 
 def put_labels(axes: Axes, labels: Sequence[Label]) -> None:
     """Set the labels; the panel's limits have to be final."""
-    box = axes.get_position()
     figure = axes.figure
-    height_pt = box.height * figure.get_figheight() * 72  # type: ignore[union-attr] # a Figure, never a SubFigure here
+    assert isinstance(figure, Figure)
+    box = axes.get_position()
+    across, up = 1 / (box.width * figure.get_figwidth() * 72), 1 / (box.height * figure.get_figheight() * 72)
     to_axes = axes.transData + axes.transAxes.inverted()
     left = axes.get_xlim()[0]
     points = [to_axes.transform((label.x or left, label.y)) for label in labels]
-    heights = spread([float(y) for _, y in points], _GAP_PT / height_pt)
+    heights = spread([float(y) for _, y in points], _GAP_PT * up)
     for label, (x, y), height in zip(labels, points, heights, strict=True):
-        begins = 1.0 if label.x is None else float(x) + 0.012
-        style: dict[str, Any] = {"transform": axes.transAxes, "clip_on": False, "zorder": 1}
-        axes.add_line(Line2D([begins, 1.035, 1.05], [y, height, height], color=MUTED, lw=0.6, alpha=0.7, **style))
-        offset = 0
+        begins = 1.0 if label.x is None else float(x) + 3 * across
+        leader = Line2D([begins, 1 + 8 * across, 1 + 12 * across], [y, height, height], color=MUTED, lw=0.6, alpha=0.7)
+        _add_outside(axes, leader)
         if label.look is not None:
-            offset = 11
-            axes.add_line(
-                Line2D([1.07], [height], color=label.look.colour, marker=label.look.marker, ms=6, ls="none", **style)
-            )
+            marker = Line2D([1 + 17 * across], [height], color=label.look.colour, marker=label.look.marker, ms=6)
+            _add_outside(axes, marker)
         axes.annotate(
             label.text,
-            (1.05, height),
+            (1 + 12 * across, height),
             xycoords="axes fraction",
-            xytext=(offset + 3, 0),
+            xytext=(3 if label.look is None else 14, 0),
             textcoords="offset points",
             va="center_baseline",
             size=SMALL_PT,
-            color=INK if label.look is not None else MUTED,
+            color=MUTED if label.look is None else INK,
             annotation_clip=False,
         )
+
+
+def _add_outside(axes: Axes, line: Line2D) -> None:
+    line.set(transform=axes.transAxes, clip_on=False, zorder=1)
+    axes.add_line(line)
 
 
 def spread(wanted: Sequence[float], gap: float) -> list[float]:

@@ -56,7 +56,7 @@ def draw_panels(summary: pd.DataFrame, title: str, y_label: str, put_data: PutDa
     panels, more = _panels(summary)
     columns = min(2, len(panels))
     rows = math.ceil(len(panels) / columns)
-    width, height = (5.4, 3.2) if columns == 1 else (3.35, 2.5)
+    width, height = (7.2, 3.0) if columns == 1 else (3.35, 2.5)
     longest = max(len(text) for panel in panels for text in ["plain loop", *panel.rows["line"]])
     cell_width = _LEFT_IN + width + 0.42 + longest * _CHARACTER_IN[SMALL_PT]
     cell_height = _TITLE_IN + height + _AXIS_IN

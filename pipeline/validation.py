@@ -1,0 +1,254 @@
+"""From resolved configurations to a validated sweep: every value is what its key can have, or one line says why not."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from .bench import backends
+from .cells import Cell, Json, Measure, Sweep, Workload, unique
+from .errors import InputError
+from .wording import nearest
+
+_LONGEST_NAME = 100
+_CELL_KEYS = {"workload", "backend", "workers", "env", "python"}
+_SWEEP_KEYS = {"measure", "margin", "seed", "fresh", "output", "runner", "name"}
+_WORKLOAD_KEYS = set(Workload.__dataclass_fields__)
+
+
+def make_sweep(configs: Sequence[Mapping[str, Json]], experiment: str | None = None) -> Sweep:
+    """Validate resolved configurations, one a cell, and put them together.
+
+    Cells that come out the same count once. Workloads of one name that differ are told apart by what differs.
+
+    Raises:
+        InputError: a value is none that its key can have.
+    """
+    for config in configs:
+        _known(config, _CELL_KEYS | _SWEEP_KEYS, "")
+        for key in sorted(_SWEEP_KEYS):
+            _same(config[key], configs[0][key], key)
+    common = configs[0]
+    _known(common["runner"], {"name"}, "runner.")
+    cells = unique(_make_cell(config) for config in configs)
+    workloads = dict.fromkeys(cell.workload.name for cell in cells)
+    return Sweep(
+        name=_folder_name(common["name"], experiment or "-".join(workloads)),
+        cells=_name_apart(cells),
+        measure=_make_measure(common["measure"]),
+        margin=_number("margin", common["margin"], above=0, below=1),
+        seed=_whole("seed", common["seed"], least=0),
+        fresh=_truth("fresh", common["fresh"]),
+        output=_text("output", common["output"]),
+        runner=_text("runner.name", common["runner"]["name"]),
+    )
+
+
+def _make_cell(config: Mapping[str, Json]) -> Cell:
+    _known(config["backend"], {"name", "takes", "pickles"}, "backend.", optional=_BACKEND_OPTIONS)
+    backend = dict(config["backend"])
+    name, takes = _text("backend.name", backend.pop("name")), backend.pop("takes")
+    if name not in _BACKENDS:
+        raise InputError(f"backend.name={name}: there is no such backend; {nearest(name, _BACKENDS)}")
+    if not isinstance(takes, list) or not set(takes) <= {"workers", *_BACKEND_OPTIONS}:
+        raise InputError(f"backend.takes={takes} is no list of what a backend takes: workers, {', '.join(backend)}")
+    pickles = _truth("backend.pickles", backend.pop("pickles"))
+    workers = _whole("workers", config["workers"], least=1)
+    for key, value in backend.items():
+        if key in takes:
+            _BACKEND_OPTIONS[key](f"backend.{key}", value)
+    env = _mapping("env", config["env"])
+    return Cell(
+        workload=_make_workload(config["workload"]),
+        backend=name,
+        workers=workers if "workers" in takes else 1,
+        options={key: value for key, value in backend.items() if key in takes},
+        env={key: None if value is None else str(value) for key, value in env.items()},
+        python=None if config["python"] is None else _text("python", config["python"]),
+        pickles=pickles,
+    )
+
+
+def _make_workload(config: Mapping[str, Json]) -> Workload:
+    _known(config, _WORKLOAD_KEYS, "workload.")
+    task, job = (_reference(f"workload.{key}", config[key]) for key in ("task", "job"))
+    if task is None and job is None:
+        raise InputError("workload.task is missing: write workload.task=module:function or path/file.py:function")
+    if task is not None and job is not None:
+        raise InputError(f"workload.task={task} and workload.job={job}: give one of them, the job maps its own tasks")
+    check = "none" if config["check"] is None else config["check"]
+    if check not in ("auto", "none"):
+        _reference("workload.check", check)
+    sample = config["sample"]
+    return Workload(
+        name=_text("workload.name", config["name"] or (task or job or "").rpartition(":")[2]),
+        task=task,
+        job=job,
+        inputs=_inputs(config["inputs"]),
+        params=_mapping("workload.params", config["params"]),
+        sample=sample if sample in ("auto", "all") else _whole("workload.sample", sample, least=1, or_else="auto, all"),
+        check=check,
+        reset=_reference("workload.reset", config["reset"]),
+    )
+
+
+def _make_measure(config: Mapping[str, Json]) -> Measure:
+    _known(config, set(Measure.__dataclass_fields__), "measure.")
+    return Measure(
+        target=_number("measure.target", config["target"], above=0, below=1),
+        budget_s=_number("measure.budget_s", config["budget_s"], above=0),
+        trials=_whole("measure.trials", config["trials"], least=1),
+        max_rounds=_whole("measure.max_rounds", config["max_rounds"], least=1),
+        timeout_s=_number("measure.timeout_s", config["timeout_s"], above=0),
+        cold=_truth("measure.cold", config["cold"]),
+    )
+
+
+def _same(one: Json, first: Json, key: str) -> None:
+    """Refuse two values of a key that holds for the whole sweep, and say which part of it differs."""
+    if isinstance(one, Mapping) and isinstance(first, Mapping):
+        for part in sorted({*one, *first}):
+            _same(one.get(part), first.get(part), f"{key}.{part}")
+    elif json.dumps(one) != json.dumps(first):
+        raise InputError(f"{key} takes one value in a sweep, not {first!r} and {one!r}; write one of them")
+
+
+def _folder_name(given: Json, otherwise: str) -> str:
+    """The name that was given, which must be one for a folder, or else one made of a text."""
+    if given is None:
+        return re.sub(r"[^\w.=-]+", "-", otherwise).strip("-. ")[:_LONGEST_NAME] or "unnamed"
+    name = _text("name", given)
+    if len(name) > _LONGEST_NAME or name.startswith(".") or not re.fullmatch(r"[\w.=+ -]*[\w=+-]", name):
+        raise InputError(f"name={name} cannot be a folder's name; write up to {_LONGEST_NAME} letters, digits, - and _")
+    return name
+
+
+def _name_apart(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
+    """Give different workloads of one name the parts of their definitions that differ as part of their names."""
+    same_name: dict[str, dict[str, Workload]] = {}
+    for cell in cells:
+        same_name.setdefault(cell.workload.name, {})[cell.workload.id] = cell.workload
+    names: dict[str, str] = {}
+    for name, workloads in same_name.items():
+        flat = {id_: _flat(workload.definition) for id_, workload in workloads.items()}
+        varying = sorted(
+            key
+            for key in {key for each in flat.values() for key in each}
+            if len({json.dumps(each.get(key)) for each in flat.values()}) > 1
+        )
+        for id_, each in flat.items():
+            apart = [f"{key.removeprefix('params.')}={each.get(key)}" for key in varying]
+            names[id_] = " ".join([name, *apart])
+    return tuple(replace(cell, workload=replace(cell.workload, name=names[cell.workload.id])) for cell in cells)
+
+
+def _flat(value: Json, prefix: str = "") -> dict[str, Json]:
+    if isinstance(value, dict) and value:
+        return {k: v for key, each in value.items() for k, v in _flat(each, f"{prefix}{key}.").items()}
+    return {prefix.rstrip("."): value}
+
+
+def _known(config: Json, keys: set[str], prefix: str, optional: Iterable[str] = ()) -> None:
+    if not isinstance(config, Mapping):
+        raise InputError(f"{prefix.rstrip('.')}={config!r} is no mapping; give it the keys {', '.join(sorted(keys))}")
+    known = {*keys, *optional}
+    for key in config:
+        if key not in known:
+            raise InputError(f"{prefix}{key}={config[key]!r}: there is no such key; {nearest(str(key), known, prefix)}")
+    for key in sorted(keys - set(config)):
+        raise InputError(f"{prefix}{key} is missing; give it a value, as the files in conf/ do")
+
+
+def _whole(key: str, value: Json, least: int, or_else: str = "") -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        others = f"{or_else} or " if or_else else ""
+        raise InputError(f"{key}={value}: {_kind(value)} is no whole number; write {others}{least}, {least + 1}, ...")
+    if value < least:
+        raise InputError(f"{key}={value} is too small; write {least} or more")
+    return value
+
+
+def _number(key: str, value: Json, above: float, below: float = math.inf) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not above < value < below:
+        span = f"above {above:g}" if below == math.inf else f"between {above:g} and {below:g}"
+        raise InputError(
+            f"{key}={value} is not a number {span}; write one, as in {key}={(above + min(below, 9)) / 2:g}"
+        )
+    return float(value)
+
+
+def _truth(key: str, value: Json) -> bool:
+    if not isinstance(value, bool):
+        raise InputError(f"{key}={value} is neither true nor false; write one of them")
+    return value
+
+
+def _text(key: str, value: Json) -> str:
+    if not isinstance(value, str) or not value:
+        raise InputError(f"{key}={value!r} is no text; write some, in quotes if need be")
+    return value
+
+
+def _mapping(key: str, value: Json) -> dict[str, Json]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise InputError(f"{key}={value!r} is no mapping; write +{key}.NAME=VALUE")
+    return dict(_with_text_keys(value))
+
+
+def _with_text_keys(value: Json) -> Json:
+    """As JSON has it, where every key is text."""
+    if isinstance(value, dict):
+        return {str(key): _with_text_keys(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_with_text_keys(each) for each in value]
+    return value
+
+
+def _reference(key: str, value: Json) -> str | None:
+    if value is None:
+        return None
+    place, _, name = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    if not place or not name:
+        raise InputError(f"{key}={value} names no function; write module:function or path/file.py:function")
+    return str(value)
+
+
+def _inputs(value: Json) -> Json:
+    if isinstance(value, bool) or value is None:
+        raise InputError(f"workload.inputs={value} is nothing to go over; write a number, a list or module:name")
+    if isinstance(value, int):
+        return _whole("workload.inputs", value, least=1)
+    if isinstance(value, list):
+        if not value:
+            raise InputError("workload.inputs=[] is empty; give at least one input")
+        return _with_text_keys(value)
+    if isinstance(value, dict):
+        return _with_text_keys(value)
+    return _reference("workload.inputs", value)
+
+
+def _kind(value: Json) -> str:
+    return {bool: "true or false", float: "a number with a fraction", str: "text", type(None): "nothing"}.get(
+        type(value), f"a {type(value).__name__}"
+    )
+
+
+def _start_method(key: str, value: Json) -> None:
+    methods = ("auto", "fork", "forkserver", "spawn")
+    if value not in methods:
+        raise InputError(f"{key}={value} is no start method; {nearest(str(value), methods)}")
+
+
+def _chunksize(key: str, value: Json) -> None:
+    if value != "auto":
+        _whole(key, value, least=1, or_else="auto")
+
+
+_BACKENDS = sorted(path.stem for path in Path(backends.__file__).parent.glob("*.py") if path.stem != "__init__")
+_BACKEND_OPTIONS = {"start_method": _start_method, "chunksize": _chunksize}
