@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import json
 import sys
@@ -48,7 +49,9 @@ class Result:
         for each in self.verdict["workloads"].values():
             said += [f"<p>{html.escape(sentence)}</p>" for sentence in each["because"]]
         columns = ["workload", "backend", "workers", "status", "batch_s", "speedup", "speedup_low", "speedup_high"]
-        return "".join([*said, self.summary[columns].to_html(index=False, float_format="{:.3g}".format, escape=True)])
+        table = self.summary[columns].to_html(index=False, float_format="{:.3g}".format, escape=True)
+        figure = base64.b64encode((self.folder / "figures" / "speedup.png").read_bytes()).decode()
+        return "".join([*said, table, f'<img alt="speed-up over workers" src="data:image/png;base64,{figure}">'])
 
 
 def measure(

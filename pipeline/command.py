@@ -120,7 +120,7 @@ def _show(loader: ConfigLoaderImpl, given: argparse.Namespace) -> None:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from .matrix import one_line
+    from .refusals import one_line
 
     hydra = Hydra(task_name="pipeline", config_loader=loader)
     GlobalHydra.instance().initialize(hydra)

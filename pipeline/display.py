@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .cells import Cell, Sweep
+from .evidence import variants
 from .sweep import CellProgress
 from .wording import duration, pool_name, speedup_interval
 
@@ -41,9 +42,11 @@ class Lines:
 
     def __init__(self) -> None:
         self._done: set[str] = set()
+        self._names: dict[str, str] = {}
 
     def begin(self, sweep: Sweep, folder: Path, resumed: int) -> None:
         """Say what is measured and where it goes."""
+        self._names = _names(sweep)
         going_on = f", going on after {resumed} trials" if resumed else ""
         self._say(f"measuring {_count(len(sweep.measured), 'cell')} into {folder}{going_on}")
 
@@ -56,7 +59,7 @@ class Lines:
         for id_, each in progress.items():
             if each.done and id_ not in self._done:
                 self._done.add(id_)
-                self._say(f"[{len(self._done)}/{len(progress)}] {_name(each.cell)}: {_state(each)}")
+                self._say(f"[{len(self._done)}/{len(progress)}] {self._names[id_]}: {_state(each)}")
 
     def _say(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
@@ -70,9 +73,11 @@ class LiveTable:
         self._live = live
         self._began = self._drawn = time.monotonic()
         self._title = ""
+        self._names: dict[str, str] = {}
 
     def begin(self, sweep: Sweep, folder: Path, resumed: int) -> None:
         """Show the title."""
+        self._names = _names(sweep)
         self._began = time.monotonic()
         going_on = f", going on after {resumed} trials" if resumed else ""
         self._title = f"{_count(len(sweep.measured), 'cell')} of {sweep.name}{going_on}"
@@ -103,7 +108,7 @@ class LiveTable:
             under_way = measuring is not None and measuring[0].id == each.cell.id
             rounds = each.speedup.rounds + (measuring[1] if measuring is not None and under_way else 0)
             mark = "[green]✓" if each.done else "[bold]>" if under_way else " "
-            table.add_row(mark, escape(_name(each.cell)), str(rounds), escape(_state(each)))
+            table.add_row(mark, escape(self._names[each.cell.id]), str(rounds), escape(_state(each)))
         passed = time.monotonic() - self._began
         left = _expected(progress)
         to_go = "" if left is None else f", at most {duration(left)} to go"
@@ -151,8 +156,12 @@ def _mean_s(each: CellProgress) -> float:
     return elapsed_s / len(each.evidence.trials)
 
 
-def _name(cell: Cell) -> str:
-    return f"{cell.workload.name}, {pool_name(cell.backend, cell.workers)}"
+def _names(sweep: Sweep) -> dict[str, str]:
+    variant = variants([cell.record() for cell in sweep.measured])
+    return {
+        cell.id: f"{cell.workload.name}, {pool_name(cell.backend, cell.workers)} {variant[cell.id]}".rstrip()
+        for cell in sweep.measured
+    }
 
 
 def _state(each: CellProgress) -> str:

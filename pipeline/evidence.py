@@ -81,6 +81,26 @@ def gather(trials: Sequence[Record], preflight: Record | None) -> Evidence:
     return Evidence("not run", "the measuring ended before its turn came", None, (), len(trials))
 
 
+def variants(cells: Iterable[Record]) -> dict[str, str]:
+    """For each cell what tells it from others of its workload and backend; empty where nothing has to."""
+    alike: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+    for cell in cells:
+        details = {
+            **cell["options"],
+            **{f"env.{key}": value for key, value in cell["env"].items()},
+            "python": cell["python"],
+        }
+        alike.setdefault((cell["anchor"], cell["backend"]), {})[cell["id"]] = details
+    found: dict[str, str] = {}
+    for group in alike.values():
+        keys = dict.fromkeys(key for details in group.values() for key in details)
+        varying = [key for key in keys if len({repr(details.get(key)) for details in group.values()}) > 1]
+        for id_, details in group.items():
+            said = {key: "null" if details[key] is None else details[key] for key in varying if key in details}
+            found[id_] = " ".join(f"{key}={value}" for key, value in said.items())
+    return found
+
+
 @dataclass(frozen=True)
 class Run:
     """A run as its journal tells it: the one thing that tables, verdict and report are functions of."""
@@ -151,22 +171,8 @@ class Run:
 
     @cached_property
     def variants(self) -> dict[str, str]:
-        """For each cell what tells it from others of its workload and backend; empty where nothing has to."""
-        alike: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
-        for cell in self.cells:
-            details = {
-                **cell["options"],
-                **{f"env.{key}": value for key, value in cell["env"].items()},
-                "python": cell["python"],
-            }
-            alike.setdefault((cell["anchor"], cell["backend"]), {})[cell["id"]] = details
-        found: dict[str, str] = {}
-        for group in alike.values():
-            keys = dict.fromkeys(key for details in group.values() for key in details)
-            varying = [key for key in keys if len({repr(details.get(key)) for details in group.values()}) > 1]
-            for id_, details in group.items():
-                found[id_] = " ".join(f"{key}={details[key]}" for key in varying if key in details)
-        return found
+        """See the function of that name."""
+        return variants(self.cells)
 
     def plan(self, cell: Record) -> Plan | None:
         """How the cell's evidence was planned; `None` where its workload's preflight failed."""

@@ -11,13 +11,11 @@ import math
 import os
 import pickle
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra import version as hydra_version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
@@ -26,14 +24,12 @@ from hydra.core.default_element import GroupDefault
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, Sweep
 from hydra.core.utils import setup_globals
-from hydra.errors import MissingConfigException, OverrideParseException
+from hydra.errors import MissingConfigException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf._utils import split_key
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from .errors import InputError
-from .wording import nearest
+from .refusals import in_one_line, one_line, shown, unknown_key
 
 ROOT = Path(__file__).parent
 """The folder beside `conf/` and `experiments/`: the package's own in a wheel, the checkout's otherwise."""
@@ -45,8 +41,6 @@ MOST_CELLS = 100_000
 
 _AXES = "hydra.sweeper.params."
 _HYDRA_KEYS = ("hydra.mode.", "hydra.searchpath.", "hydra.verbose.", _AXES)
-_OPEN_NODES = ("env", "workload.params")
-"""Where a user may add keys with `+`."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +66,7 @@ def make_loader(config_dir: str | None = None, config_path: str | None = None) -
     setup_globals()
     for flag, folder in (("--config-dir", config_dir), ("--config-path", config_path)):
         if folder is not None and not Path(folder).is_dir():
-            raise InputError(f"{flag} {_shown(folder)}: there is no such folder; name one with configurations in it")
+            raise InputError(f"{flag} {shown(folder)}: there is no such folder; name one with configurations in it")
     search_path = create_config_search_path(os.path.abspath(config_path) if config_path else str(ROOT / "conf"))
     if config_dir is not None:
         search_path.prepend("command-line", f"file://{os.path.abspath(config_dir)}", SearchPathQuery("schema", None))
@@ -107,9 +101,9 @@ class _Expansion:
         for each in self._hydra:
             _refuse_hydra_key(each.key_or_group, _line(each))
             if each.is_sweep_override():
-                raise InputError(f"{_shown(each)}: this key takes one value; put it in quotes if it has commas")
+                raise InputError(f"{shown(each)}: this key takes one value; put it in quotes if it has commas")
         _refuse_twice(self._overrides)
-        with _in_one_line():
+        with in_one_line():
             # The loader's own repository knows nothing of hydra.searchpath; this is the one it composes from.
             _, self._repository = loader._parse_overrides_and_create_caching_repo(
                 config_name, [*map(_line, self._hydra)]
@@ -138,16 +132,16 @@ class _Expansion:
             parsed: Override = self._parser.parse_overrides([line])[0]
         except Exception as error:
             if not line.startswith("-") and "=" in line:
-                raise InputError(f"{_shown(line)}: {one_line(error)}") from error
+                raise InputError(f"{shown(line)}: {one_line(error)}") from error
         else:
             if parsed.key_or_group and ("=" in line or parsed.is_delete()):
                 return parsed
-        raise InputError(f"{_shown(line)!r} is neither a command nor KEY=VALUE; python -m pipeline --help shows both")
+        raise InputError(f"{shown(line)!r} is neither a command nor KEY=VALUE; python -m pipeline --help shows both")
 
     def _refuse_several_values(self) -> None:
         for each in self._overrides:
             if each.is_sweep_override():
-                raise InputError(f"{_shown(each)} gives several values; add -m to measure each of them")
+                raise InputError(f"{shown(each)} gives several values; add -m to measure each of them")
 
     def _groups(self, command: Iterable[Override]) -> tuple[str, ...]:
         """The groups that the command chooses, but for those that it sweeps."""
@@ -174,12 +168,12 @@ class _Expansion:
         for each in [*self._axes(command, master, fixed), *command]:
             by_key[each.get_key_element()] = self._values(each)
         if math.prod(map(len, by_key.values())) > MOST_CELLS:
-            raise _too_many_cells(f"sweep fewer values of {_shown(', '.join(by_key))}")
+            raise _too_many_cells(f"sweep fewer values of {shown(', '.join(by_key))}")
         return list(itertools.product(*by_key.values()))
 
     def _values(self, override: Override) -> list[Override]:
         """The override with each of its values, read once more from their text, as Hydra does."""
-        key, line = override.get_key_element(), _shown(override)
+        key, line = override.get_key_element(), shown(override)
         if not override.is_sweep_override():
             again = self._parse(f"{key}={override.get_value_element_as_str()}")
             return [replace(again, input_line=override.input_line)]  # messages show what was written
@@ -188,7 +182,7 @@ class _Expansion:
         sweep = override.value()
         if isinstance(sweep, ChoiceSweep) and any(isinstance(each, Sweep) for each in sweep.list):
             raise InputError(f"{line}: a sweep cannot stand inside another; write all the values in one list")
-        with _in_one_line(line):
+        with in_one_line(line):
             texts = list(itertools.islice(override.sweep_string_iterator(), MOST_CELLS + 1))
         if not texts:
             raise InputError(f"{line} gives no value at all; write at least one")
@@ -198,7 +192,7 @@ class _Expansion:
 
     def _axes(self, command: Sequence[Override], master: DictConfig, fixed: set[str]) -> list[Override]:
         """The default axes and the experiment's, without those that the experiment or the command line replaces."""
-        with _in_one_line():
+        with in_one_line():
             params = dict(master.hydra.sweeper.params or {})
         axes = [self._parse(f"{key}={value}") for key, value in params.items()]
         said = {_bare_key(each) for each in command} | fixed
@@ -210,7 +204,7 @@ class _Expansion:
         """The keys and groups to which the experiments give one value; a later one's axis frees an earlier one's."""
         if not any(_in_experiments(group) for group in master.hydra.runtime.choices):
             return set()
-        with _in_one_line():
+        with in_one_line():
             lines = [*map(_line, self._hydra), *self._groups(command)]
             listed = self._loader.compute_defaults_list(self._config_name, lines, RunMode.MULTIRUN)
         fixed: set[str] = set()
@@ -240,7 +234,7 @@ class _Expansion:
             for each in job:
                 if not self._is_group(each):
                     _apply(each, config)
-            with _in_one_line():
+            with in_one_line():
                 resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
             assert isinstance(resolved, dict)
             yield {str(key): value for key, value in resolved.items()}
@@ -259,39 +253,22 @@ def _apply(override: Override, config: DictConfig) -> None:
     try:
         ConfigLoaderImpl._apply_overrides_to_config([override], config)
     except Exception as error:
-        reason = _unknown_key(override, config) or one_line(error)
+        reason = unknown_key(override, config) or one_line(error)
         remedy = "; leave it out" if override.is_delete() else ""
-        raise InputError(f"{_shown(override)}: {reason}{remedy}") from error
-
-
-def _unknown_key(override: Override, config: DictConfig) -> str | None:
-    """Which part of the override's key is not in the configuration, and what is in its place."""
-    node: Any = config
-    path = ""
-    for word in split_key(override.key_or_group):
-        if not isinstance(node, DictConfig) or word not in node:
-            break
-        path, node = f"{path}{word}.", node._get_node(word)
-    else:
-        return None
-    known = [str(key) for key in node] if isinstance(node, DictConfig) else []
-    hints = [nearest(word, known, path)] if known else []
-    if path.rstrip(".") in _OPEN_NODES and not override.is_delete():
-        hints.append(f"+{_shown(override)} adds it")
-    return f"there is no key '{path}{word}'; {'; '.join(hints) or f'{path[:-1]} has no keys'}"
+        raise InputError(f"{shown(override)}: {reason}{remedy}") from error
 
 
 def _refuse_hydra_key(key: str, where: str) -> None:
     if key.startswith(("hydra.", "hydra/")) and not f"{key}.".startswith(_HYDRA_KEYS):
         raise InputError(
-            f"{_shown(where)}: Hydra's launchers and folders are not used here; write output=FOLDER for where "
+            f"{shown(where)}: Hydra's launchers and folders are not used here; write output=FOLDER for where "
             "reports go and runner=NAME for where trials run"
         )
 
 
 def _explain_group(override: Override, error: str) -> None:
     """Say better than Hydra what is wrong with this choice of a group, if it is this one that is wrong."""
-    line, group, value = _shown(override), _bare_key(override), override.value()
+    line, group, value = shown(override), _bare_key(override), override.value()
     plus = "+" if _is_experiment(override) else ""
     if not override.is_delete() and not isinstance(value, str | list):
         raise InputError(f"{line}: {group} is chosen by name; write {plus}{group}=NAME")
@@ -313,7 +290,7 @@ def _refuse_twice(overrides: Iterable[Override]) -> None:
     for each in overrides:
         key = each.get_key_element()
         if key in seen and (each.is_add() or each.is_delete()):
-            raise InputError(f"{_shown(each)}: {key} is given twice; leave one of them out")
+            raise InputError(f"{shown(each)}: {key} is given twice; leave one of them out")
         seen.add(key)
 
 
@@ -349,54 +326,3 @@ def _keys(node: Any, prefix: str = "") -> Iterator[str]:
 
 def _line(override: Override) -> str:
     return override.input_line or ""
-
-
-@contextmanager
-def _in_one_line(where: str = "") -> Iterator[None]:
-    """Make one line of what Hydra, OmegaConf and YAML raise at bad input: types of their own and many built-in ones."""
-    try:
-        yield
-    except Exception as error:
-        raise InputError(f"{where}: {one_line(error)}" if where else one_line(error)) from error
-
-
-def one_line(error: Exception) -> str:
-    """What Hydra, OmegaConf or YAML said, without their further lines, with a remedy where they have none."""
-    if isinstance(error.__cause__, OmegaConfBaseException) and not str(error):
-        error = error.__cause__
-    lines = [line.strip().rstrip(".:") for line in str(error).splitlines() if line.strip()]
-    first, second, *further = [*lines, "", ""]
-    said = f"{first}: {second}" if second and not second.lower().endswith("search path") else first
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
-        group, _, name = error.missing_cfg_file.rpartition("/")
-        known = nearest(name, error.options)
-        return f"{_shown(f'{group}={name}')}: there is no {group} {_shown(name)!r}; {known}"
-    if isinstance(error, OverrideParseException):
-        said = _grammar_error(first, second)
-    elif isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        said = f"{error.problem_mark.name}, line {error.problem_mark.line + 1}: {error.problem}"
-    elif isinstance(error, MissingMandatoryValue):
-        said = f"{error.full_key} has no value; write {error.full_key}=VALUE"
-    elif isinstance(error, OmegaConfBaseException) and error.full_key:
-        said = f"{error.full_key}: {first}; --cfg job prints every key"
-    elif any(line.startswith(f"full_key: {_AXES}") for line in further):
-        said += "; write axes as text, as in 'workers: 1,2,4'"
-    elif isinstance(error.__cause__, OmegaConfBaseException) and not second:
-        said = ": ".join([first, *str(error.__cause__).splitlines()[:1]])
-    return _shown(said or type(error).__name__, 400)
-
-
-def _grammar_error(first: str, second: str) -> str:
-    why = (second if first.startswith("Error parsing") else first).partition(" expecting")[0]
-    if why.startswith("LexerNoViable"):
-        why = "a character or quote is out of place"
-    if " while evaluating " in why:
-        why = why.partition("': ")[2]
-    return f"{_shown(why)}; write KEY=1, KEY=[1,2] or, in quotes of its own, any text: 'KEY=\"some text\"'"
-
-
-def _shown(what: Override | str, most: int = 120) -> str:
-    """What the user wrote as part of one line: without line breaks and the like, and without the middle if long."""
-    text = what if isinstance(what, str) else _line(what)
-    text = " ".join("".join(each if each.isprintable() else " " for each in text).split())
-    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 3 :]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import shutil
 import signal
 import tempfile
 import threading
@@ -93,7 +94,8 @@ def measure(request: Request, display: Display) -> Session:
     output = Path(sweep.output)
     version, definition = version_of(request)
     outputs.check_writable(output)
-    first = next(iter(sweep.cells)).workload
+    _check_interpreters(sweep)
+    first = sweep.cells[0].workload
     code = sources.find_file(first.task or first.job or "", request.folder, list(request.path))
     surroundings = environment.describe(code.parent if code is not None else None)
     found = None if sweep.fresh else outputs.find_run(output, sweep.name, version, surroundings["id"])
@@ -137,6 +139,12 @@ def measure(request: Request, display: Display) -> Session:
             _log.info("%s", reason)
         interruption.check()
     return Session(folder.path, was_finished=False)
+
+
+def _check_interpreters(sweep: Sweep) -> None:
+    for cell in sweep.cells:
+        if cell.python is not None and shutil.which(cell.python) is None:
+            raise InputError(f"python={cell.python}: there is no such program; write the path of an interpreter")
 
 
 def _preflights(

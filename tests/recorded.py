@@ -151,7 +151,7 @@ def _trial(work: Work, cell: Cell, told: Told, trial: int) -> Record:
         "reason": None,
         "traceback": None,
         "repeat": 1,
-        "phases_s": {"interpreters": 0.1},
+        "phases_s": {"interpreters": 0.1, "rounds": 1.0},
         "capacity": None,
         "flags": [],
         "printed": {"cell": told.printed} if told.printed else {},

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,7 @@ FILES = [
     "report.html",
     "log.txt",
 ]
+OTHER_PYTHONS = ["python3.13", "python3.12", "python3.11", "python3.10", "/usr/bin/python3"]
 TINY = ("workload=sleep", "workload.inputs=4", "workload.params.seconds=0.001")
 MINE = """
 import contextlib, os, threading
@@ -59,6 +63,12 @@ def verdicts(done: Finished) -> dict[str, Any]:
     """The workloads of verdict.json."""
     found: dict[str, Any] = json.loads((done.run / "verdict.json").read_text())["workloads"]
     return found
+
+
+def _is_other(python: str) -> bool:
+    code = "import sys; print(sys.version if sys.version_info >= (3, 10) else '')"
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
+    return done.returncode == 0 and done.stdout.strip() not in ("", sys.version)
 
 
 def test_a_sweep_leaves_everything_that_the_contract_names(pipeline: Command) -> None:
@@ -163,6 +173,72 @@ def test_a_batch_too_long_for_the_budget_is_sampled(pipeline: Command) -> None:
     assert f"{preflight['tasks']} of 10,000" in (done.run / "report.md").read_text()
     whole = pipeline(*words, *LEAST, "workload.inputs=200", "workload.sample=all", "measure.budget_s=0.5")
     assert whole.records("preflight")[0]["tasks"] == 200
+
+
+def test_a_check_of_ones_own_decides_what_is_alike(pipeline: Command, user_module: WriteModule) -> None:
+    """Answers that differ every time are invalid, unless the user says what matters about them."""
+    user_module(
+        "dice",
+        "import random\n"
+        "def roll(x): return random.random()\n"
+        "def plausible(expected, got): return len(expected) == len(got)\n",
+    )
+    words = ("workload=function", "workload.task=dice:roll", "workload.inputs=4", *LEAST)
+    assert summary(pipeline(*words))[1]["status"] == "invalid"
+    assert summary(pipeline(*words, "workload.check=dice:plausible"))[1]["status"] == "measured"
+    assert summary(pipeline(*words, "workload.check=none"))[1]["status"] == "measured"
+
+
+def test_reset_runs_before_every_batch(pipeline: Command, user_module: WriteModule) -> None:
+    """A task that skips what is there already does its work in every batch."""
+    user_module(
+        "skipper",
+        "import pathlib, shutil, tempfile\n"
+        "folder = pathlib.Path(tempfile.gettempdir(), 'made')\n"
+        "def reset():\n"
+        "    shutil.rmtree(folder, ignore_errors=True)\n"
+        "    folder.mkdir()\n"
+        "def task(x):\n"
+        "    (folder / str(x)).touch(exist_ok=False)\n"
+        "    return x\n",
+    )
+    words = ["workload=function", "workload.task=skipper:task", "workload.inputs=4", "workload.reset=skipper:reset"]
+    done = pipeline(*words, "backend=thread", "workers=2", *LEAST)
+    assert done.status == 0, done.err
+
+
+def test_cold_rounds_come_from_fresh_processes(pipeline: Command) -> None:
+    """One a trial, of the first batch."""
+    done = pipeline(
+        *TINY, "workers=2", "measure=quick", "measure.trials=2", "measure.max_rounds=2", "measure.cold=true"
+    )
+    assert done.status == 0, done.err
+    trials = done.records("trial")
+    assert len(trials) >= 2
+    for trial in trials:
+        for arm in trial["arms"].values():
+            assert arm["batch_s"] == [arm["cold_s"]]
+
+
+def test_another_interpreter_is_another_axis(pipeline: Command) -> None:
+    """The measured cell runs there, the anchor here."""
+    other = next((found for name in OTHER_PYTHONS if (found := shutil.which(name)) and _is_other(found)), None)
+    if other is None:
+        pytest.skip(f"none of {', '.join(OTHER_PYTHONS)} is here, or they are this one")
+    done = pipeline(*TINY, "workers=2", f"python={other}", *LEAST)
+    assert done.status == 0, done.err
+    (trial,) = done.records("trial")
+    here = ".".join(map(str, sys.version_info[:3]))
+    assert trial["arms"]["anchor"]["interpreter"]["python"] == here
+    assert trial["arms"]["cell"]["interpreter"]["python"] != here
+
+
+def test_environment_variables_are_the_cells_alone(pipeline: Command, user_module: WriteModule) -> None:
+    """The anchor keeps the user's own."""
+    user_module("caps", "import os\ndef task(x): return os.environ.get('CAP')\n")
+    words = ["workload=function", "workload.task=caps:task", "workload.inputs=2", "+env.CAP=1"]
+    done = pipeline(*words, *LEAST)
+    assert summary(done)[1]["status"] == "invalid"
 
 
 def test_what_the_task_prints_is_kept_apart(pipeline: Command, user_module: WriteModule) -> None:
@@ -299,6 +375,7 @@ BAD = [
     (["workload=sleep", "+workload.params.hours=1"], ["hours", "neither"]),
     (["frobnicate"], ["frobnicate", "--help"]),
     (["--frobnicate"], ["--frobnicate", "--help"]),
+    (["python=python0"], ["python=python0", "no such program"]),
     (["report"], ["name one run's folder"]),
     (["report", "nowhere"], ["nowhere", "journal.jsonl"]),
     (["--config-dir", "nowhere"], ["nowhere", "no such folder"]),

@@ -65,12 +65,14 @@ def main() -> None:
 
 def _serve(message: Message, library: Path, scratch: Path, tell: Callable[[Message], None]) -> Message:
     deadline = time.monotonic() + message["timeout_s"]
+    started: list[str] = []
     outputs: dict[str, str] = {}
-    folder = scratch / "trial"
+    folder = scratch / "t"  # short: paths of sockets below it may have a hundred characters
 
     @contextmanager
     def start_arm(name: str, described: Message) -> Iterator[_Process]:
-        private = folder / name
+        private = folder / str(len(started))
+        started.append(name)
         private.mkdir(parents=True)
         printed = private / "printed"
         with printed.open("wb") as stream:
@@ -117,15 +119,19 @@ class _Process:
         # Temporary files of the measured code, and the sockets of its pools, go when the trial goes.
         environment["TMPDIR"] = str(private)
         self._deadline = deadline
-        self._process = subprocess.Popen(
-            [described["python"] or sys.executable, "-c", _ARM, *message["path"], str(library)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=printed,
-            cwd=message["folder"],
-            env=environment,
-            start_new_session=True,
-        )
+        python = described["python"] or sys.executable
+        try:
+            self._process = subprocess.Popen(
+                [python, "-c", _ARM, *message["path"], str(library)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=printed,
+                cwd=message["folder"],
+                env=environment,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise ArmFailed("failed", f"{python} could not be started ({error.strerror})") from None
         self._replies: queue.Queue[Message | None] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()
 
