@@ -325,7 +325,9 @@ def _signals() -> Iterator[_Interruption]:
         yield interruption
         return
     numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    previous = {number: signal.signal(number, ask) for number in numbers}
+    # What is ignored stays so: under nohup, or in the background of a script.
+    heeded = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    previous = {number: signal.signal(number, ask) for number in heeded}
     try:
         yield interruption
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import subprocess
@@ -24,15 +23,11 @@ def open_runner() -> Iterator[_Local]:
     """A keeper that lives as long as the block, with a private folder that goes with it."""
     scratch = Path(tempfile.mkdtemp(prefix="pipeline-"))
     try:
-        keeper = _start_keeper(_make_library(scratch), scratch)
+        local = _Local(_make_library(scratch), scratch)
         try:
-            yield _Local(keeper)
+            yield local
         finally:
-            # The closed pipe tells the keeper to end whatever runs and itself.
-            with suppress(OSError):
-                keeper.communicate(timeout=_PATIENCE_S)
-            keeper.kill()
-            keeper.wait()
+            local.stop()
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -56,23 +51,31 @@ def _start_keeper(library: Path, scratch: Path) -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,
-        env=dict(os.environ),
     )
 
 
 class _Local:
-    def __init__(self, keeper: subprocess.Popen[bytes]) -> None:
-        self._keeper = keeper
+    def __init__(self, library: Path, scratch: Path) -> None:
+        self._library, self._scratch = library, scratch
         self._node = platform.node()
+        self._keeper = _start_keeper(library, scratch)
+
+    def stop(self) -> None:
+        """Close the pipe, which tells the keeper to end whatever runs and itself."""
+        with suppress(OSError, subprocess.TimeoutExpired):
+            self._keeper.communicate(timeout=_PATIENCE_S)
+        self._keeper.kill()
+        self._keeper.wait()
 
     def run(self, take: Callable[[], Assignment | None]) -> Iterator[Progress | Outcome]:
-        assert self._keeper.stdin is not None
-        assert self._keeper.stdout is not None
         while (assignment := take()) is not None:
+            assert self._keeper.stdin is not None
+            assert self._keeper.stdout is not None
             with suppress(OSError):  # a keeper that is gone says nothing below
                 messages.send(self._keeper.stdin, assignment.description)
             while (message := messages.receive(self._keeper.stdout)) is not None and "progress" in message:
                 yield Progress(assignment, message["progress"]["rounds"])
+            if message is None:  # the measured code, or the system short of memory, killed it
+                self.stop()
+                self._keeper = _start_keeper(self._library, self._scratch)
             yield Outcome(assignment, self._node, None if message is None else message["done"])
-            if message is None:
-                return
