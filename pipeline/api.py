@@ -5,23 +5,45 @@ from __future__ import annotations
 import base64
 import html
 import json
+import os
+import pickletools
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import sysconfig
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from . import matrix, report, session, tables
-from .cells import digest
+from . import matrix, outputs, report, session, tables
+from .cells import Json, digest
 from .display import Silent, open_display
 from .errors import InputError, Interrupted
 from .evidence import Run
-from .session import Request
+from .refusals import shown
+from .request import Request
 from .summary import headline
 from .validation import make_sweep
 from .verdict import decide
+
+_ARGUMENTS = {
+    "workload": "task",
+    "workload.task": "task",
+    "workload.job": "task",
+    "workload.inputs": "inputs",
+    "backend": "backends",
+    "workers": "workers",
+    "measure": "profile",
+    "fresh": "fresh",
+    "output": "output",
+}
+"""The keys that arguments of `measure` set, and these arguments."""
+
+_INTO_A_FILE = (
+    "is defined in a notebook or script, which other processes cannot import; put it into a file "
+    "(%%writefile mymodule.py in a notebook), import it from there and give that"
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,8 +80,8 @@ def measure(
     task: Callable[..., Any] | str,
     inputs: Iterable[Any] | Callable[..., Any] | int | str,
     *,
-    backends: Sequence[str] = ("thread", "process"),
-    workers: Sequence[int] = (1, 2, 4, 8),
+    backends: Iterable[str] | str = ("thread", "process"),
+    workers: Iterable[int] | int = (1, 2, 4, 8),
     params: Mapping[str, Any] | None = None,
     profile: str = "default",
     overrides: Sequence[str] = (),
@@ -73,11 +95,11 @@ def measure(
         task: a function of a module, or `module:function`, or `path/file.py:function`; called with one input.
         inputs: the inputs; or a number n for 0..n-1, `module:name`, or a function or context manager of a module
             that gives them. What JSON cannot say is pickled for the processes that measure.
-        backends: as in `conf/backend/`.
-        workers: how many of a backend's workers, each from 1 on.
-        params: keyword arguments of the task.
+        backends: as in `conf/backend/`, or one of them.
+        workers: how many of a backend's workers, each from 1 on, or one such number.
+        params: keyword arguments of the task, of what JSON can say.
         profile: how much evidence: `quick`, `default` or `thorough`.
-        overrides: further words of the command line, such as `backend.chunksize=1,8`.
+        overrides: further words of the command line, such as `backend.chunksize=1,8`, for what no argument says.
         output: the folder for reports.
         fresh: measure again where an unfinished or finished run of the same stands.
         progress: show progress on standard error.
@@ -86,22 +108,29 @@ def measure(
         InputError: something cannot be measured; nothing was.
         KeyboardInterrupt: what was measured is kept, and the same call goes on.
     """
+    given_params = _params(params)
+    _refuse_arguments(overrides, given_params)
     words = [
         "workload=function",
-        f"backend={','.join(backends)}",
-        f"workers={','.join(map(str, workers))}",
+        f"backend={','.join(_listed('backends', backends))}",
+        f"workers={','.join(_listed('workers', workers))}",
         f"measure={profile}",
         f"fresh={str(fresh).lower()}",
         *overrides,
     ]
     reference = task if isinstance(task, str) else _reference(task, "the task")
     given, pickled = _inputs(inputs)
+    pickle_digest = None if pickled is None else digest(pickled.hex())
     expanded = matrix.expand(matrix.make_loader(), words, multirun=True)
     for config in expanded.configs:
         config["output"] = str(output)
-        config["workload"] |= {"task": reference, "inputs": given, "params": dict(params or {})}
+        workload = config["workload"]
+        workload["task"] = reference
+        workload["inputs"] = given if pickled is None else {"pickle": pickle_digest}
+        workload["params"] = {**(workload["params"] or {}), **given_params}
     command = f"pipeline.measure({reference!r}, ..., overrides={words!r})"
-    request = Request(make_sweep(expanded.configs), command, Path.cwd(), _own_path(), pickled)
+    sweep = make_sweep(expanded.configs, pickled=pickle_digest)
+    request = Request(sweep, command, Path.cwd(), _own_path(), pickled)
     try:
         if progress:
             with open_display() as display:
@@ -110,7 +139,7 @@ def measure(
             folder = session.measure(request, Silent()).folder
     except Interrupted as interruption:
         raise KeyboardInterrupt("interrupted; the same call goes on where it stopped") from interruption
-    run = Run.read(folder / "journal.jsonl")
+    run = Run.read(folder / outputs.JOURNAL)
     report.write(run, folder)
     verdicts = decide(run)
     return Result(
@@ -130,10 +159,7 @@ def _reference(function: Callable[..., Any], what: str) -> str:
             f"{what} {function!r} has no module and name to import it by; wrap it in a function of a module"
         )
     if module == "__main__":
-        raise InputError(
-            f"{what} {name} is defined in a notebook or script, which other processes cannot import; put it into a "
-            f"file (%%writefile mymodule.py in a notebook), import it from there and give that"
-        )
+        raise InputError(f"{what} {name} {_INTO_A_FILE}")
     if "<" in name:
         raise InputError(f"{what} {module}.{name} is not at its module's top level; define it there with def")
     found: Any = sys.modules.get(module)
@@ -144,19 +170,82 @@ def _reference(function: Callable[..., Any], what: str) -> str:
     return f"{module}:{name}"
 
 
-def _inputs(inputs: Iterable[Any] | Callable[..., Any] | int | str) -> tuple[Any, bytes | None]:
+def _listed(name: str, values: Any) -> list[str]:
+    """An argument's values as words; a single one counts as a list of it."""
+    single = isinstance(values, str) or not isinstance(values, Iterable)
+    words = [str(each) for each in ([values] if single else values)]
+    if not words:
+        raise InputError(f"{name}=[] leaves nothing to measure; give at least one")
+    return words
+
+
+def _params(params: Mapping[str, Any] | None) -> dict[str, Json]:
+    """The task's keyword arguments, which reach it through JSON."""
+    if not isinstance(params, Mapping | None):
+        raise InputError(f"params={shown(repr(params))} is no mapping; give a dict of the task's keyword arguments")
+    given = dict(params or {})
+    for name, value in given.items():
+        if not _is_plain({name: value}):
+            raise InputError(
+                f"params, {name!r}: {shown(repr(value))} would not reach the task as it is; give None, truth values, "
+                "finite numbers, text, and lists and dicts of these, and have the task make of them what it needs"
+            )
+    return given
+
+
+def _refuse_arguments(overrides: Iterable[str], params: Iterable[str]) -> None:
+    """Overrides of what an argument says: one of the two would be lost."""
+    if isinstance(overrides, str):
+        raise InputError(f"overrides={shown(repr(overrides))} is one text; give a list of such")
+    arguments = {**_ARGUMENTS, **{f"workload.params.{name}": "params" for name in params}}
+    for word in overrides:
+        argument = arguments.get(word.partition("=")[0].strip().lstrip("+~"))
+        if argument is not None:
+            raise InputError(f"overrides, {shown(word)}: give the argument {argument} instead")
+
+
+def _inputs(inputs: Iterable[Any] | Callable[..., Any] | int | str) -> tuple[Json, bytes | None]:
     """As the configuration says them, and the pickle of those that it cannot say."""
-    if isinstance(inputs, int | str):
+    if isinstance(inputs, int | str) and not isinstance(inputs, bool):
         return inputs, None
     if callable(inputs):
         return _reference(inputs, "the function that gives the inputs"), None
+    if not isinstance(inputs, Iterable):
+        raise InputError(
+            f"inputs={shown(repr(inputs))} is nothing to go over; give the inputs, or their number, or a function "
+            "or module:name that gives them"
+        )
     listed = list(inputs)
     if not listed:
         raise InputError("the inputs are empty; give at least one")
     if _is_plain(listed):
         return listed, None
     pickled = session.pickle_inputs(listed)
-    return {"pickle": digest(pickled.hex())}, pickled
+    for module, name in _globals(pickled):
+        if module == "__main__":
+            raise InputError(f"the inputs need {name}, which {_INTO_A_FILE}")
+    return None, pickled
+
+
+def _globals(pickled: bytes) -> Iterator[tuple[Any, Any]]:
+    """Module and name of each class and function that a pickle refers to."""
+    # Only texts matter: they are followed through the memo, and everything else that is pushed counts as None.
+    pushed: list[Any] = []
+    memo: list[Any] = []
+    for opcode, argument, _ in pickletools.genops(pickled):
+        match opcode.name:
+            case "MEMOIZE":
+                memo.append(pushed[-1])
+            case "BINGET" | "LONG_BINGET":
+                assert isinstance(argument, int)
+                pushed.append(memo[argument])
+            case "STACK_GLOBAL":
+                yield pushed[-2], pushed[-1]
+                pushed.append(None)
+            case "PROTO" | "FRAME":
+                pass
+            case _:
+                pushed.append(argument if isinstance(argument, str) else None)
 
 
 def _is_plain(value: Any) -> bool:
@@ -180,5 +269,14 @@ def _same(one: Any, other: Any) -> bool:
 
 def _own_path() -> tuple[str, ...]:
     """This process's entries of `sys.path` that another one of this interpreter would not have by itself."""
-    prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix}
-    return tuple(entry for entry in sys.path if entry and not any(entry.startswith(prefix) for prefix in prefixes))
+    library = {
+        Path(os.path.realpath(sysconfig.get_path(key))) for key in ("stdlib", "platstdlib", "purelib", "platlib")
+    }
+    zipped = f"python{sys.version_info.major}{sys.version_info.minor}.zip"
+    own = [entry for entry in sys.path if entry and Path(entry).name != zipped]
+    return tuple(entry for entry in own if library.isdisjoint(_and_parents(entry)))
+
+
+def _and_parents(entry: str) -> set[Path]:
+    path = Path(os.path.realpath(entry))
+    return {path, *path.parents}

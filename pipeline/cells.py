@@ -19,6 +19,10 @@ def digest(value: Json) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
+ANCHOR: dict[str, Json] = {"backend": "serial", "workers": 1, "options": {}, "env": {}, "python": None}
+"""What makes a cell its workload's anchor: the plain loop that speed-ups are relative to."""
+
+
 @dataclass(frozen=True)
 class Workload:
     """A function or a job, its inputs and how a batch of them is made up; the fields are the keys of `workload`.
@@ -82,7 +86,7 @@ class Cell:
     @cached_property
     def anchor(self) -> Cell:
         """The plain loop over the same batch that this cell's speed-up is relative to."""
-        return Cell(self.workload, "serial", 1, {}, {}, None)
+        return Cell(self.workload, **ANCHOR)
 
     def record(self) -> dict[str, Json]:
         """The cell as the journal keeps it."""

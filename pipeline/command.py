@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import io
+import logging
+import os
 import shlex
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from . import __version__
 from .errors import InputError, Interrupted
+from .outputs import JOURNAL
 
 if TYPE_CHECKING:
     from hydra._internal.config_loader_impl import ConfigLoaderImpl
+    from hydra._internal.hydra import Hydra
 
-    from .evidence import Run
-    from .session import Request
+    from .request import Request
 
 ALL_MEASURED, SOME_NOT_MEASURED, BAD_INPUT, OUR_BUG = 0, 1, 2, 70
+
+_USERS_TO_MEND = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO),  # a disk that is full, or no good
+    *(errno.EACCES, errno.EPERM),
+    *(errno.EEXIST, errno.EISDIR, errno.ENOTDIR),  # something else stands where a file or folder of ours belongs
+}
+"""What the system says when files cannot be written, and no line of ours could change it."""
 
 
 def run(words: Sequence[str]) -> int:
@@ -30,29 +43,78 @@ def run(words: Sequence[str]) -> int:
         The exit status: 0 all measured, 1 some cells were not, 2 bad input, 70 a bug of ours, 130 and 143 ended by
         a signal.
     """
+    logging.raiseExceptions = False  # a log that cannot be written, as on a full disk, has no traceback to show
+    try:
+        return _answer(words)
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with _unheard(stream):
+                pass  # what is left of earlier words, so that Python does not complain of it at its end
+
+
+def _answer(words: Sequence[str]) -> int:
     try:
         if words and words[0] in _SUBCOMMANDS:
             return _SUBCOMMANDS[words[0]](words[1:])
         return _hydra_style(words)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        _tell(f"error: {error}")
         return BAD_INPUT
+    except _NotWritable as error:
+        _tell(f"error: {error}; what was measured is kept: mend this and give the same command again")
+        return SOME_NOT_MEASURED
     except Interrupted as interruption:
         return interruption.exit_status
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # whoever read our output has seen enough
-        sys.stderr.close()
-        return ALL_MEASURED
     except Exception:
-        print(f"error: a bug of pipeline, not of yours; its traceback is in {_keep_traceback()}", file=sys.stderr)
+        _tell(f"error: a bug of pipeline, not of yours; its traceback is {_keep_traceback()}")
         return OUR_BUG
 
 
+@contextmanager
+def _unheard(stream: TextIO | None) -> Iterator[None]:
+    """Print to `stream` as long as someone reads it; a pipe that broke, as after `| head`, changes no exit status."""
+    try:
+        yield
+        if stream is not None:
+            stream.flush()
+    except OSError:
+        assert stream is not None
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())  # what is in the buffer goes there, too
+        os.close(nowhere)
+
+
+def _tell(text: str) -> None:
+    with _unheard(sys.stderr):
+        if sys.stderr is not None:  # where it is closed, print would take standard output
+            print(text, file=sys.stderr)
+
+
+class _NotWritable(Exception):
+    """The system refuses what is asked of it; the text is the path and the reason."""
+
+
+@contextmanager
+def _writing(place: str | Path) -> Iterator[None]:
+    """Tell a full disk and the like from bugs of ours; `place` is said where the system does not say which file."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _USERS_TO_MEND:
+            raise
+        raise _NotWritable(f"{error.filename or place}: {error.strerror}") from error
+
+
 def _keep_traceback() -> str:
-    with tempfile.NamedTemporaryFile("w", prefix="pipeline-bug-", suffix=".txt", delete=False) as stream:
-        traceback.print_exc(file=stream)
-    return stream.name
+    """Where the traceback is: in a file, or below where there is no place for one."""
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="pipeline-bug-", suffix=".txt", delete=False) as stream:
+            traceback.print_exc(file=stream)
+    except OSError:
+        return f"this:\n{traceback.format_exc()}"
+    return f"in {stream.name}"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -103,9 +165,11 @@ def _hydra_style(words: Sequence[str]) -> int:
 
     loader = matrix.make_loader(given.config_dir, given.config_path)
     if given.help or given.hydra_help or given.cfg or given.info or given.shell_completion:
-        _show(loader, given)
+        with suppress(BrokenPipeError), _writing("standard output"):
+            _show(loader, given)
+            sys.stdout.flush()
         return ALL_MEASURED
-    from .session import Request
+    from .request import Request
     from .validation import make_sweep
 
     found = matrix.expand(loader, given.overrides, given.multirun, given.config_name)
@@ -130,15 +194,30 @@ def _show(loader: ConfigLoaderImpl, given: argparse.Namespace) -> None:
         elif given.hydra_help:
             hydra.hydra_help(config_name=given.config_name, args_parser=_make_parser(), args=given)
         elif given.cfg:
-            hydra.show_cfg(given.config_name, given.overrides, given.cfg, given.package, given.resolve)
+            with redirect_stderr(io.StringIO()):  # what it says there, SystemExit says below
+                hydra.show_cfg(given.config_name, given.overrides, given.cfg, given.package, given.resolve)
         elif given.info:
             hydra.show_info(given.info, given.config_name, given.overrides)
         else:
-            hydra.shell_completion(given.config_name, given.overrides)
+            _complete(hydra, given)
+    except SystemExit as ending:
+        raise InputError(
+            f"--package {given.package}: there is no such part, or it is null; --cfg {given.cfg} alone shows all"
+        ) from ending
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(one_line(error)) from error
     finally:
         GlobalHydra.instance().clear()
+
+
+def _complete(hydra: Hydra, given: argparse.Namespace) -> None:
+    words = shlex.join(["-sc", *given.overrides])
+    if any(word.startswith("query=") for word in given.overrides) and "COMP_LINE" not in os.environ:
+        raise InputError(f"{words}: that is for the shell to ask, with the line in COMP_LINE; write -sc install=bash")
+    try:
+        hydra.shell_completion(given.config_name, given.overrides)
+    except ValueError as error:  # none or several of these, or another shell
+        raise InputError(f"{words}: write one of install=SHELL, uninstall=SHELL; shells: bash, fish, zsh") from error
 
 
 def _command(words: Sequence[str]) -> str:
@@ -150,14 +229,14 @@ def _measure(request: Request, words: Sequence[str]) -> int:
     from .display import open_display
 
     try:
-        with open_display() as display:
+        with open_display() as display, _writing(request.sweep.output):
             done = session.measure(request, display)
     except Interrupted:
         going_on = _command([word for word in words if not word.lstrip("+").startswith("fresh=")])
-        print(f"interrupted; what was measured is kept. To go on: {going_on}", file=sys.stderr)
+        _tell(f"interrupted; what was measured is kept. To go on: {going_on}")
         raise
     if done.was_finished:
-        print(f"already measured: {done.folder}; fresh=true measures again", file=sys.stderr)
+        _tell(f"already measured: {done.folder}; fresh=true measures again")
     return _report(done.folder)
 
 
@@ -165,30 +244,34 @@ def _report(folder: Path) -> int:
     """Draw a run's report and say what it says."""
     from . import report
     from .evidence import Run
+    from .summary import summary_text
 
-    run_ = Run.read(folder / "journal.jsonl")
-    report.write(run_, folder)
-    _print(run_, folder)
+    run_ = Run.read(folder / JOURNAL)
+    with _writing(folder):
+        report.write(run_, folder)
+    text = summary_text(run_)
+    with _unheard(sys.stdout):
+        print(f"{text}\nreport: {folder / 'report.html'}")
     unmeasured = [each for each in run_.evidence.values() if each.status not in ("measured", "unsupported")]
     return SOME_NOT_MEASURED if unmeasured else ALL_MEASURED
 
 
-def _print(run_: Run, folder: Path) -> None:
-    from .summary import print_summary
+_REPORT_HELP = """usage: python -m pipeline report RUN
 
-    print_summary(run_)
-    print(f"\nreport: {folder / 'report.html'}")
+Draw the report of a run again from its journal, and print what it says. RUN is the run's folder:
+  python -m pipeline report outputs/latest"""
 
 
 def _report_command(words: Sequence[str]) -> int:
     """`report RUN`."""
+    if {"-h", "--help"} & set(words):
+        print(_REPORT_HELP)
+        return ALL_MEASURED
     if len(words) != 1:
         raise InputError(f"report {' '.join(words)}: name one run's folder, as in report outputs/latest")
     folder = Path(words[0])
-    if folder.name == "journal.jsonl":
+    if folder.name == JOURNAL:
         folder = folder.parent
-    if not folder.joinpath("journal.jsonl").is_file():
-        raise InputError(f"report {words[0]}: there is no journal.jsonl in it; name a run's folder: outputs/latest")
     return _report(folder)
 
 

@@ -1,4 +1,7 @@
-"""What a person sees while it measures: one live display on a terminal, plain lines elsewhere."""
+"""What a person sees while it measures: one live display on a terminal, plain lines elsewhere.
+
+Where nobody looks any more, at the other end of a broken pipe or of a terminal that hung up, measuring goes on unseen.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +9,23 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .cells import Cell, Sweep
 from .evidence import variants
 from .sweep import CellProgress
-from .wording import duration, pool_name, speedup_interval
+from .wording import duration, factor, pool_name, speedup_interval
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
     from rich.live import Live
 
 _EVERY_S = 0.5
-"""Drawing takes some milliseconds on the machine that measures: not more often than this."""
+"""A round's result is drawn while the next round is being measured already, and that takes some milliseconds of CPU
+time on the same machine: not more often than this."""
 
 
 class Silent:
@@ -43,6 +47,7 @@ class Lines:
     def __init__(self) -> None:
         self._done: set[str] = set()
         self._names: dict[str, str] = {}
+        self._seen = True
 
     def begin(self, sweep: Sweep, folder: Path, resumed: int) -> None:
         """Say what is measured and where it goes."""
@@ -62,23 +67,28 @@ class Lines:
                 self._say(f"[{len(self._done)}/{len(progress)}] {self._names[id_]}: {_state(each)}")
 
     def _say(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        if self._seen:
+            try:
+                print(text, file=sys.stderr, flush=True)
+            except OSError:
+                self._seen = False
 
 
 class LiveTable:
     """All cells, with rounds and interval so far; time passed and about how much is to come."""
 
-    def __init__(self, console: Console, live: Live) -> None:
-        self._console = console
+    def __init__(self, live: Live, clock: Callable[[], float] = time.monotonic) -> None:
         self._live = live
-        self._began = self._drawn = time.monotonic()
+        self._clock = clock
+        self._began = self._drawn = clock()
         self._title = ""
         self._names: dict[str, str] = {}
+        self._seen = True
 
     def begin(self, sweep: Sweep, folder: Path, resumed: int) -> None:
         """Show the title."""
         self._names = _names(sweep)
-        self._began = time.monotonic()
+        self._began = self._clock()
         going_on = f", going on after {resumed} trials" if resumed else ""
         self._title = f"{_count(len(sweep.measured), 'cell')} of {sweep.name}{going_on}"
 
@@ -86,14 +96,21 @@ class LiveTable:
         """Show which workload is looked at."""
         from rich.text import Text
 
-        self._live.update(Text(f"looking at {workload} ..."), refresh=True)
+        self._show(Text(f"looking at {workload} ..."))
 
     def update(self, progress: Mapping[str, CellProgress], measuring: tuple[Cell, int] | None) -> None:
         """Draw again, unless it was drawn just now."""
-        now = time.monotonic()
+        now = self._clock()
         if now - self._drawn >= _EVERY_S or all(each.done for each in progress.values()):
             self._drawn = now
-            self._live.update(self._render(progress, measuring), refresh=True)
+            self._show(self._render(progress, measuring))
+
+    def _show(self, what: RenderableType) -> None:
+        if self._seen:
+            try:
+                self._live.update(what, refresh=True)
+            except OSError:
+                self._seen = False
 
     def _render(self, progress: Mapping[str, CellProgress], measuring: tuple[Cell, int] | None) -> RenderableType:
         from rich.console import Group
@@ -103,13 +120,13 @@ class LiveTable:
         table = Table(box=None, padding=(0, 1))
         for column in ("", "cell", "rounds", "speed-up"):
             table.add_column(column, justify="right" if column == "rounds" else "left", no_wrap=True)
-        shown = _window(list(progress.values()), measuring, self._console.height - 6)
+        shown = _window(list(progress.values()), measuring, self._live.console.height - 6)
         for each in shown:
             under_way = measuring is not None and measuring[0].id == each.cell.id
             rounds = each.speedup.rounds + (measuring[1] if measuring is not None and under_way else 0)
             mark = "[green]✓" if each.done else "[bold]>" if under_way else " "
             table.add_row(mark, escape(self._names[each.cell.id]), str(rounds), escape(_state(each)))
-        passed = time.monotonic() - self._began
+        passed = self._clock() - self._began
         left = _expected(progress)
         to_go = "" if left is None else f", at most {duration(left)} to go"
         done = sum(each.done for each in progress.values())
@@ -119,8 +136,11 @@ class LiveTable:
 
 
 @contextmanager
-def open_display() -> Iterator[Lines | LiveTable]:
-    """The live display where standard error is a terminal, plain lines elsewhere."""
+def open_display() -> Iterator[Silent | Lines | LiveTable]:
+    """The live display where standard error is a terminal, plain lines elsewhere, nothing where it is closed."""
+    if sys.stderr is None:
+        yield Silent()
+        return
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield Lines()
         return
@@ -128,13 +148,21 @@ def open_display() -> Iterator[Lines | LiveTable]:
     from rich.live import Live
 
     console = Console(stderr=True, highlight=False)
-    # Drawn when something happened, not by a thread of its own: that would compete with what is measured.
-    with Live(console=console, auto_refresh=False, transient=True) as live:
-        yield LiveTable(console, live)
+    # Drawn when something happened, at most every half second, and by no thread of its own that would never rest.
+    live = Live(console=console, auto_refresh=False, transient=True)
+    with suppress(OSError):
+        live.start()
+    try:
+        yield LiveTable(live)
+    finally:
+        with suppress(OSError):
+            live.stop()
 
 
 def _window(cells: list[CellProgress], measuring: tuple[Cell, int] | None, height: int) -> list[CellProgress]:
-    if len(cells) <= max(height, 3):
+    """As many cells as a screen has lines for, around the one under way."""
+    height = max(height, 3)
+    if len(cells) <= height:
         return cells
     ids = [each.cell.id for each in cells]
     at = ids.index(measuring[0].id) if measuring is not None else 0
@@ -143,6 +171,7 @@ def _window(cells: list[CellProgress], measuring: tuple[Cell, int] | None, heigh
 
 
 def _expected(progress: Mapping[str, CellProgress]) -> float | None:
+    """Seconds until every cell has had all of its trials, if a trial goes on taking as long as so far."""
     measured = [each for each in progress.values() if each.evidence.trials]
     if not measured:
         return None
@@ -166,11 +195,12 @@ def _names(sweep: Sweep) -> dict[str, str]:
 
 def _state(each: CellProgress) -> str:
     if each.evidence.status not in ("measured", "not run"):
-        return f"{each.evidence.status}: {each.evidence.reason}"
+        reason = str(each.evidence.reason).partition("\n")[0]  # a row has one line
+        return f"{each.evidence.status}: {reason}"
     if not each.speedup.rounds:
         return ""
     if math.isinf(each.speedup.half_width):
-        return f"{each.speedup.estimate:.2f}x"
+        return f"{factor(each.speedup.estimate)}x"
     return speedup_interval(each.speedup)
 
 

@@ -11,10 +11,11 @@ from statistics import median
 from typing import Any
 
 from . import journal, statistics
-from .cells import Measure
+from .cells import ANCHOR, Measure
 from .errors import InputError
 from .journal import Record
-from .plan import Plan, Preflight, plan_cell
+from .plan import ALPHA, Plan, Preflight, plan_cell
+from .statistics import Interval
 
 #: A trial that was lost with its node is run again this often.
 MOST_ATTEMPTS = 3
@@ -42,6 +43,14 @@ class Evidence:
         """The cell's speed-up over its anchor, at level 1 - `alpha`."""
         return statistics.speedup(self.log_ratios, alpha)
 
+    def capacity(self) -> tuple[float, Interval] | None:
+        """What the machine offered meanwhile, in cores: the median of all probes and its 95 % interval.
+
+        `None` where there was no probe: in cells of one worker, on machines of one core, and in cold trials.
+        """
+        probes = [each for trial in self.trials for each in trial.get("capacity") or ()]
+        return (median(probes), statistics.median_interval(probes, ALPHA)) if probes else None
+
     def middle(self, arm: str, what: str) -> float | None:
         """The median over all trials and rounds of an arm's `what`; `None` where it was never recorded."""
         return middle(self.trials, arm, what)
@@ -67,14 +76,15 @@ def gather(trials: Sequence[Record], preflight: Record | None) -> Evidence:
     """One cell's evidence from its `trial` records and the `preflight` record of its workload."""
     if preflight is not None and preflight["status"] != "measured":
         return Evidence(preflight["status"], preflight["reason"], preflight["traceback"], (), 0)
-    lost = [trial for trial in trials if trial["status"] == "not run"]
-    good = tuple(trial for trial in trials if trial["status"] == "measured")
+    # Each trial counts once, whoever else wrote into the journal.
+    good = tuple({trial["trial"]: trial for trial in reversed(trials) if trial["status"] == "measured"}.values())[::-1]
+    lost = [trial for trial in trials if trial["status"] == "not run" and trial["trial"] == len(good)]
     for trial in trials:
         if trial["status"] not in ("measured", "not run"):
             return Evidence(trial["status"], trial["reason"], trial["traceback"], good, len(trials))
     if len(lost) >= MOST_ATTEMPTS:
         return Evidence(
-            "failed", f"its trials were lost {len(lost)} times: {lost[-1]['reason']}", None, good, len(trials)
+            "failed", f"a trial of it was lost {len(lost)} times: {lost[-1]['reason']}", None, good, len(trials)
         )
     if good:
         return Evidence("measured", None, None, good, len(trials))
@@ -115,8 +125,8 @@ class Run:
             InputError: it is no journal, is damaged, or nothing began in it.
         """
         records = tuple(journal.read(path))
-        if not records or records[0]["kind"] != "run":
-            raise InputError(f"{path}: nothing was measured yet; run the command that made it again")
+        if not records or records[0]["kind"] != "run" or not set(records[0]) >= _HEADER:
+            raise InputError(f"{path}: its first line does not begin a run; run the command that made it again")
         return cls(records)
 
     @cached_property
@@ -129,7 +139,7 @@ class Run:
         """The definitions of all cells: for each workload its anchor, then the others in the order asked for."""
         listed: dict[str, Record] = {}
         for cell in self.header["cells"]:
-            listed.setdefault(cell["anchor"], {**cell, "id": cell["anchor"], **_ANCHOR})
+            listed.setdefault(cell["anchor"], {**cell, "id": cell["anchor"], **ANCHOR})
             if cell["id"] != cell["anchor"] or cell["id"] in self.header["measured"]:
                 listed[cell["id"]] = cell
         order = list(listed)
@@ -139,6 +149,11 @@ class Run:
     def measured(self) -> frozenset[str]:
         """The ids of the cells that got trials of their own."""
         return frozenset(self.header["measured"])
+
+    @cached_property
+    def cores(self) -> int:
+        """How many cores the machine had for us."""
+        return int(self.header["surroundings"]["machine"]["usable_cores"])
 
     @cached_property
     def measure(self) -> Measure:
@@ -183,8 +198,8 @@ class Run:
 
     def of_anchor(self, anchor: str) -> tuple[Record, ...]:
         """The trials in which an anchor was measured: all of its workload's."""
-        cells = {cell["id"] for cell in self.cells if cell["anchor"] == anchor}
-        return tuple(trial for trial in self.trials if trial["cell"] in cells and trial["status"] == "measured")
+        cells = [cell["id"] for cell in self.cells if cell["anchor"] == anchor and cell["id"] in self.measured]
+        return tuple(trial for id_ in cells for trial in self.evidence[id_].trials)
 
 
-_ANCHOR = {"backend": "serial", "workers": 1, "options": {}, "env": {}, "python": None}
+_HEADER = {"name", "version", "definition", "command", "cells", "measured", "surroundings"}

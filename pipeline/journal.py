@@ -10,9 +10,14 @@ import json
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from .errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 SCHEMA = 1
 """The form of the records. 1: the first."""
@@ -24,30 +29,35 @@ class Journal:
     """An open journal to append to."""
 
     def __init__(self, path: Path, environment: str, node: str) -> None:
-        """Open or create `path`; a torn last line, of a run that was killed while writing it, is cut off."""
-        self._common = {"environment": environment, "node": node}
+        """Open or create `path`; a torn last line, of a run that was killed while writing it, is cut off.
+
+        Raises:
+            InputError: another process has it open.
+        """
+        self._environment, self._node = environment, node
         self._stream = path.open("ab")
+        _lock(self._stream, path)
         whole = _whole_bytes(path)
         if whole < path.stat().st_size:
             self._stream.truncate(whole)
 
     def append(
-        self, kind: str, *, cell: str | None = None, trial: int | None = None, attempt: int = 1, **content: Any
+        self,
+        kind: str,
+        *,
+        cell: str | None = None,
+        trial: int | None = None,
+        attempt: int = 1,
+        node: str | None = None,
+        **content: Any,
     ) -> Record:
         """Write one record through to the disk.
 
         Returns:
             The record as it is read back.
         """
-        record = {
-            "schema": SCHEMA,
-            "kind": kind,
-            "cell": cell,
-            "trial": trial,
-            "attempt": attempt,
-            **self._common,
-            **content,
-        }
+        which = {"cell": cell, "trial": trial, "attempt": attempt, "node": node or self._node}
+        record = {"schema": SCHEMA, "kind": kind, **which, "environment": self._environment, **content}
         # Undecodable bytes of file names and arguments come as lone surrogates, which no table or page can hold.
         text = json.dumps(record, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
         line = text.encode(errors="replace")
@@ -64,6 +74,19 @@ class Journal:
         self._stream.close()
 
 
+def _lock(stream: IO[bytes], path: Path) -> None:
+    """Held until the stream is closed or this process has ended, however it ends."""
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        stream.close()
+        raise InputError(
+            f"{path.parent} is being measured by another command; wait for it, or start a run with fresh=true"
+        ) from None
+
+
 def read(path: Path) -> list[Record]:
     """All whole records; a torn last line is left out.
 
@@ -78,7 +101,7 @@ def read(path: Path) -> list[Record]:
     for number, line in enumerate(lines, start=1):
         try:
             record = json.loads(line)
-            schema = record["schema"]
+            schema, _ = record["schema"], record["kind"]
         except (ValueError, KeyError, TypeError):
             raise InputError(f"{path}: line {number} is damaged; move the folder away and measure again") from None
         if not isinstance(schema, int) or schema > SCHEMA:

@@ -49,7 +49,7 @@ def new_run(output: Path, name: str, version: str) -> RunFolder:
 
 
 def check_writable(output: Path) -> None:
-    """See that files can be made below `output`, before anything is measured.
+    """See that runs and the link to the latest one can be made below `output`, before anything is measured.
 
     Raises:
         InputError: they cannot.
@@ -62,10 +62,18 @@ def check_writable(output: Path) -> None:
         raise InputError(
             f"output={output}: nothing can be written there ({error.strerror}); write output=FOLDER with one of yours"
         ) from None
+    if output.joinpath(JOURNAL).exists():
+        raise InputError(f"output={output} is the folder of a run; write output=FOLDER with one for many runs")
+    latest = output / "latest"
+    if latest.is_dir() and not latest.is_symlink():
+        raise InputError(f"{latest} is a folder, and runs need that name for a link; rename it, or write output=FOLDER")
 
 
 def point_latest(output: Path, run: Path) -> None:
-    """Have `<output>/latest` lead to `run`; where the system has no links for us, a file with its path does."""
+    """Have `<output>/latest` lead to `run`; where the system has no links for us, a file with its path does.
+
+    The link is made elsewhere and put in place whole, so that others may do the same at once: one of them is last.
+    """
     latest = output / "latest"
     target = os.path.relpath(run, output)
     with tempfile.TemporaryDirectory(dir=output, prefix=".latest-") as folder:
@@ -78,7 +86,11 @@ def point_latest(output: Path, run: Path) -> None:
 
 
 def write(path: Path, content: str | bytes) -> None:
-    """Put a file in place whole or not at all."""
+    """Put a file in place whole or not at all.
+
+    Raises:
+        OSError: it cannot be written; its `filename` says which, or which folder cannot be made.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode() if isinstance(content, str) else content
     made = path.with_name(f".{path.name}.{os.getpid()}")
@@ -88,5 +100,7 @@ def write(path: Path, content: str | bytes) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         made.replace(path)
+    except OSError as error:  # which names the temporary file, or none
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         made.unlink(missing_ok=True)

@@ -27,7 +27,7 @@ class Preflight:
 
     tasks: int
     available: int
-    sample: tuple[int, ...] | None
+    sample: int | None
     cold_s: float
     warm_s: float
     task_s: float | None
@@ -36,8 +36,7 @@ class Preflight:
     @classmethod
     def of(cls, record: dict[str, Any]) -> Preflight:
         """From its journal record."""
-        sample = record["sample"]
-        return cls(**{**{key: record[key] for key in cls.__dataclass_fields__}, "sample": sample and tuple(sample)})
+        return cls(**{key: record[key] for key in cls.__dataclass_fields__})
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,11 @@ class Plan:
         return ALPHA / len(self.looks)
 
 
+def least_trial_s(plan: Plan, preflight: Preflight) -> float:
+    """How long a trial takes at the very least: the plain loop's part of it."""
+    return preflight.cold_s + plan.rounds * preflight.warm_s
+
+
 def longest_batch_s(measure: Measure) -> float:
     """How long a batch may take in a plain loop for the rounds of a first look to fit into the budget."""
     return measure.budget_s / (_ARMS * FIRST_LOOK_ROUNDS)
@@ -63,15 +67,13 @@ def plan_cell(measure: Measure, preflight: Preflight) -> Plan:
 
     Looks fall on ends of trials, the first after `measure.trials` of them. The budget's end is the last one.
     """
-    if measure.cold:
-        round_s = 2 * preflight.cold_s
-        affordable = max(measure.trials, min(measure.max_rounds, int(measure.budget_s / round_s)))
-        return Plan(1, _doubling(max(measure.trials, FIRST_LOOK_ROUNDS), affordable))
-    # A round is both arms once; short batches are repeated until the shorter arm lasts 20 ms.
-    round_s = max(_ARMS * preflight.warm_s, 0.06)
+    # Warm, a round is both arms once, and short batches are repeated until the shorter arm lasts 20 ms.
+    round_s = _ARMS * preflight.cold_s if measure.cold else max(_ARMS * preflight.warm_s, 0.06)
     affordable = max(1, min(measure.max_rounds, int(measure.budget_s / round_s)))
+    if measure.cold:
+        return Plan(1, _doubling(min(affordable, max(measure.trials, FIRST_LOOK_ROUNDS)), affordable))
     first = min(affordable, max(FIRST_LOOK_ROUNDS, math.ceil(measure.trials * LEAST_TRIAL_S / round_s)))
-    rounds = math.ceil(first / measure.trials)
+    rounds = max(1, first // measure.trials)
     return Plan(rounds, _doubling(min(measure.trials, affordable), affordable // rounds))
 
 

@@ -47,9 +47,11 @@ def describe(workload: Workload, folder: Path) -> dict[str, Any]:
 
 
 def digests(sweep: Sweep, folder: Path, path: list[str]) -> dict[str, str]:
-    """What each reference's module holds: its content's digest, or for an installed package its version.
+    """What each reference leads to: the digest of its source, or for an installed package its version.
 
-    References whose module is not found are left out: the preflight says what is wrong with them.
+    The source of a module is that of its whole top-level package, since a module passes on what others of its package
+    define; that of a file is the file. References whose module is not found are left out: the preflight says what is
+    wrong with them.
     """
     found: dict[str, str] = {}
     for workload in {cell.workload.id: cell.workload for cell in sweep.cells}.values():
@@ -60,8 +62,18 @@ def digests(sweep: Sweep, folder: Path, path: list[str]) -> dict[str, str]:
                 continue
             file = find_file(reference, folder, path)
             if file is not None:
-                found[reference] = _installed_version(file) or hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+                found[reference] = _installed_version(file) or _digest(file, reference.rpartition(":")[0])
     return found
+
+
+def _digest(file: Path, place: str) -> str:
+    parts = 0 if place.endswith(".py") else place.count(".") + (file.name == "__init__.py")
+    files = [file] if parts == 0 else sorted(file.parents[parts - 1].rglob("*.py"))
+    whole = hashlib.sha256()
+    for each in files:
+        whole.update(each.relative_to(file.parents[max(parts - 1, 0)]).as_posix().encode())
+        whole.update(each.read_bytes())
+    return whole.hexdigest()[:12]
 
 
 def find_file(reference: str, folder: Path, path: list[str]) -> Path | None:

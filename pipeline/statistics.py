@@ -50,12 +50,12 @@ def order_rank(n: int, alpha: float) -> int:
     probability 2 P(B <= k - 1), whatever the distribution of the values: the inverted sign test (H. A. David and
     H. N. Nagaraja, Order Statistics, 3rd ed., section 7.1).
     """
-    below = 0
-    limit = alpha / 2
+    below, ways, limit = 0, 1, alpha / 2 * 2**n if n < 1000 else int(alpha / 2 * 2**60) << (n - 60)
     for k in range(n // 2 + 1):
-        below += math.comb(n, k)
-        if below / 2**n > limit:
+        below += ways
+        if below > limit:
             return k
+        ways = ways * (n - k) // (k + 1)
     return n // 2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,15 +14,18 @@ from rich.table import Table
 from .evidence import Run
 from .tables import summarise
 from .verdict import NOT_ENOUGH, STAY_SERIAL, Verdict, decide
-from .wording import pool_name, seconds, times
+from .wording import factor, pool_name, seconds, times
 
 WIDTH = 80
 
 
-def print_summary(run: Run) -> None:
-    """Print each workload's table and verdict to standard output."""
-    console = Console(highlight=False, soft_wrap=False)
-    console = console if console.is_terminal and console.width <= WIDTH else Console(highlight=False, width=WIDTH)
+def summary_text(run: Run) -> str:
+    """Each workload's table and verdict, with colours where standard output is a terminal."""
+    screen = Console()
+    width = min(screen.width, WIDTH) if screen.is_terminal else WIDTH
+    colours = screen.is_terminal and not screen.legacy_windows
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=colours, width=width, highlight=False)
     rows = summarise(run).to_dict("records")
     for verdict in decide(run):
         console.print()
@@ -30,6 +34,7 @@ def print_summary(run: Run) -> None:
         console.print(f"[bold]{escape(headline(verdict))}[/bold]")
         for sentence in verdict.because:
             console.print(f"  {escape(sentence)}")
+    return text.getvalue()
 
 
 def headline(verdict: Verdict) -> str:
@@ -59,14 +64,15 @@ def _table(rows: Sequence[Mapping[Any, Any]]) -> Table:
 def _figures(row: Mapping[Any, Any]) -> tuple[str, str, str, str]:
     if row["rounds"] == 0:
         return ("", "", "", "")
-    batch, estimate = seconds(row["batch_s"]), f"{row['speedup']:.2f}x"
+    batch, estimate = seconds(row["batch_s"]), f"{factor(row['speedup'])}x"
     if row["backend"] == "serial":
         return batch, estimate, "", str(row["rounds"])
     exists = row["speedup_low"] > 0 and math.isfinite(row["speedup_high"])
-    interval = f"{row['speedup_low']:.2f} to {row['speedup_high']:.2f}" if exists else "none yet"
+    interval = f"{factor(row['speedup_low'])} to {factor(row['speedup_high'])}" if exists else "none yet"
     return batch, estimate, interval, str(row["rounds"])
 
 
 def _note(row: Mapping[Any, Any]) -> str:
-    status = "" if row["status"] == "measured" else f"{row['status']}: {row['reason']}"
+    reason = str(row["reason"]).partition("\n")[0]  # a row has one line
+    status = "" if row["status"] == "measured" else f"{row['status']}: {reason}"
     return "; ".join(filter(None, (status, row["flags"])))

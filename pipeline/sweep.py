@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from .cells import Cell, Sweep
 from .evidence import Evidence, gather
 from .journal import Record
-from .plan import Plan, Preflight, plan_cell
+from .plan import ALPHA, Plan, Preflight, plan_cell
 from .statistics import Speedup
 
 
@@ -78,6 +78,10 @@ class Bag:
                 self._progress[id_] = self._progress_of(cell)
         return {id_: self._progress[id_] for id_ in self._cells}
 
+    def is_done(self) -> bool:
+        """Whether every workload was looked at and every cell has enough."""
+        return not self.missing_preflights() and self.next() is None
+
     def next(self) -> tuple[Cell, int, int] | None:
         """A cell, the number of its next trial and of the attempt at it; `None` when every cell has enough.
 
@@ -100,7 +104,7 @@ class Bag:
         evidence = gather(self._trials[cell.id], self._preflights.get(cell.workload.id))
         plan = self._plans.get(cell.workload.id)
         if plan is None:
-            return CellProgress(cell, evidence, evidence.speedup(0.05), 0)
+            return CellProgress(cell, evidence, evidence.speedup(ALPHA), 0)
         speedup = evidence.speedup(plan.alpha)
         left = plan.looks[-1] - len(evidence.trials)
         enough = len(evidence.trials) in plan.looks and speedup.half_width <= self._sweep.measure.target

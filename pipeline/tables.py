@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from .evidence import Evidence, Run, middle
+from . import flags
+from .evidence import Run, middle
 from .journal import Record
 from .plan import ALPHA
 
@@ -24,6 +25,7 @@ SUMMARY = [
     "speedup",
     "speedup_low",
     "speedup_high",
+    "beyond_these_trials",
     "efficiency",
     "capacity",
     "capacity_low",
@@ -39,7 +41,8 @@ SUMMARY = [
 ]
 """The summary's columns. Seconds are medians: `serial_s` and `batch_s` of one batch in the anchor and in the cell,
 `cold_s` of its first batch, `cpu_s` the CPU time of one batch in all of the cell's processes. `speedup` is the median
-over rounds of anchor time / cell time, with its pointwise 95 % interval. `variant` names what else tells the cell from
+over rounds of anchor time / cell time, with its pointwise 95 % interval; where not `beyond_these_trials`, the trials
+were too few to say how another start of the processes would differ. `variant` names what else tells the cell from
 others of its workload, backend and workers."""
 
 SAMPLES = ["cell", "workload", "backend", "workers", "variant", "trial", "round", "arm", "position", "batch_s", "cpu_s"]
@@ -50,9 +53,8 @@ def samples(run: Run) -> pd.DataFrame:
     """Every arm's batch time in every round of every measured trial."""
     cells = {cell["id"]: cell for cell in run.cells}
     rows: list[dict[str, Any]] = []
-    for trial in run.trials:
-        if trial["status"] != "measured":
-            continue
+    counted = [trial for evidence in run.evidence.values() for trial in evidence.trials]
+    for trial in counted:
         cell = cells[trial["cell"]]
         for number, order in enumerate(trial["orders"]):
             for arm, measured in trial["arms"].items():
@@ -83,7 +85,7 @@ def summarise(run: Run) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=SUMMARY)
     return frame.astype({"workers": "int64", "trials": "int64", "rounds": "int64", "chunksize": "Int64"}).astype(
         {column: "Float64" for column in SUMMARY if column.endswith("_s") or column.startswith(("speedup", "capac"))}
-        | {"efficiency": "Float64", "peak_rss_bytes": "Int64"}
+        | {"beyond_these_trials": "boolean", "efficiency": "Float64", "peak_rss_bytes": "Int64"}
     )
 
 
@@ -134,33 +136,25 @@ def _cell_row(run: Run, cell: Record, variant: str) -> dict[str, Any]:
         "reason": evidence.reason,
         "trials": len(evidence.trials),
         "rounds": speedup.rounds,
-        "flags": "; ".join(flags(cell, evidence)),
+        "flags": "; ".join(map(str, flags.find(cell, evidence, run.cores))),
         "cell": cell["id"],
     }
     if not evidence.trials:
         return row
+    capacity = evidence.capacity()
+    if capacity is not None:
+        row |= {"capacity": capacity[0], "capacity_low": capacity[1].low, "capacity_high": capacity[1].high}
     return row | {
         "serial_s": evidence.middle("anchor", "batch_s"),
         "speedup": speedup.estimate,
         "speedup_low": speedup.low,
         "speedup_high": speedup.high,
+        "beyond_these_trials": speedup.beyond_these_trials,
         "efficiency": speedup.estimate / cell["workers"],
         "chunksize": evidence.trials[0]["arms"]["cell"]["options"].get("chunksize"),
         "peak_rss_bytes": _whole(evidence.middle("cell", "peak_rss_bytes")),
         **{what: evidence.middle("cell", what) for what in ("batch_s", "startup_s", "shutdown_s", "cold_s", "cpu_s")},
     }
-
-
-def flags(cell: Record, evidence: Evidence) -> list[str]:
-    """What restricts the claims about a cell, in a word or two each, without changing a number."""
-    found: list[str] = []
-    busy = [trial["arms"]["cell"]["busy"] for trial in evidence.trials if "busy" in trial["arms"]["cell"]]
-    if busy and busy[0] < cell["workers"]:
-        found.append(f"idle workers ({busy[0]} of {cell['workers']} busy)")
-    answers = {trial["arms"]["cell"].get("answers") for trial in evidence.trials}
-    if "not comparable" in answers:
-        found.append("answers not compared")
-    return found
 
 
 def _whole(value: float | None) -> int | None:

@@ -8,7 +8,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
+from . import runners
 from .bench import backends
 from .cells import Cell, Json, Measure, Sweep, Workload, unique
 from .errors import InputError
@@ -20,10 +22,13 @@ _SWEEP_KEYS = {"measure", "margin", "seed", "fresh", "output", "runner", "name"}
 _WORKLOAD_KEYS = set(Workload.__dataclass_fields__)
 
 
-def make_sweep(configs: Sequence[Mapping[str, Json]], experiment: str | None = None) -> Sweep:
+def make_sweep(
+    configs: Sequence[Mapping[str, Json]], experiment: str | None = None, pickled: str | None = None
+) -> Sweep:
     """Validate resolved configurations, one a cell, and put them together.
 
     Cells that come out the same count once. Workloads of one name that differ are told apart by what differs.
+    `pickled` is the digest of inputs that came as Python objects.
 
     Raises:
         InputError: a value is none that its key can have.
@@ -34,7 +39,7 @@ def make_sweep(configs: Sequence[Mapping[str, Json]], experiment: str | None = N
             _same(config[key], configs[0][key], key)
     common = configs[0]
     _known(common["runner"], {"name"}, "runner.")
-    cells = unique(_make_cell(config) for config in configs)
+    cells = unique(_make_cell(config, pickled) for config in configs)
     workloads = dict.fromkeys(cell.workload.name for cell in cells)
     return Sweep(
         name=_folder_name(common["name"], experiment or "-".join(workloads)),
@@ -44,17 +49,15 @@ def make_sweep(configs: Sequence[Mapping[str, Json]], experiment: str | None = N
         seed=_whole("seed", common["seed"], least=0),
         fresh=_truth("fresh", common["fresh"]),
         output=_text("output", common["output"]),
-        runner=_text("runner.name", common["runner"]["name"]),
+        runner=_one_of("runner.name", common["runner"]["name"], _RUNNERS),
     )
 
 
-def _make_cell(config: Mapping[str, Json]) -> Cell:
+def _make_cell(config: Mapping[str, Json], pickled: str | None) -> Cell:
     _known(config["backend"], {"name", "takes", "pickles"}, "backend.", optional=_BACKEND_OPTIONS)
     backend = dict(config["backend"])
-    name, takes = _text("backend.name", backend.pop("name")), backend.pop("takes")
-    if name not in _BACKENDS:
-        raise InputError(f"backend.name={name}: there is no such backend; {nearest(name, _BACKENDS)}")
-    if not isinstance(takes, list) or not set(takes) <= {"workers", *_BACKEND_OPTIONS}:
+    name, takes = _one_of("backend.name", backend.pop("name"), _BACKENDS), backend.pop("takes")
+    if not isinstance(takes, list) or not all(each in ("workers", *_BACKEND_OPTIONS) for each in takes):
         raise InputError(f"backend.takes={takes} is no list of what a backend takes: workers, {', '.join(backend)}")
     pickles = _truth("backend.pickles", backend.pop("pickles"))
     workers = _whole("workers", config["workers"], least=1)
@@ -63,7 +66,7 @@ def _make_cell(config: Mapping[str, Json]) -> Cell:
             _BACKEND_OPTIONS[key](f"backend.{key}", value)
     env = _mapping("env", config["env"])
     return Cell(
-        workload=_make_workload(config["workload"]),
+        workload=_make_workload(config["workload"], pickled),
         backend=name,
         workers=workers if "workers" in takes else 1,
         options={key: value for key, value in backend.items() if key in takes},
@@ -73,7 +76,7 @@ def _make_cell(config: Mapping[str, Json]) -> Cell:
     )
 
 
-def _make_workload(config: Mapping[str, Json]) -> Workload:
+def _make_workload(config: Mapping[str, Json], pickled: str | None) -> Workload:
     _known(config, _WORKLOAD_KEYS, "workload.")
     task, job = (_reference(f"workload.{key}", config[key]) for key in ("task", "job"))
     if task is None and job is None:
@@ -88,7 +91,7 @@ def _make_workload(config: Mapping[str, Json]) -> Workload:
         name=_text("workload.name", config["name"] or (task or job or "").rpartition(":")[2]),
         task=task,
         job=job,
-        inputs=_inputs(config["inputs"]),
+        inputs=_inputs(config["inputs"], pickled),
         params=_mapping("workload.params", config["params"]),
         sample=sample if sample in ("auto", "all") else _whole("workload.sample", sample, least=1, or_else="auto, all"),
         check=check,
@@ -120,9 +123,11 @@ def _same(one: Json, first: Json, key: str) -> None:
 def _folder_name(given: Json, otherwise: str) -> str:
     """The name that was given, which must be one for a folder, or else one made of a text."""
     if given is None:
-        return re.sub(r"[^\w.=-]+", "-", otherwise).strip("-. ")[:_LONGEST_NAME] or "unnamed"
+        made = re.sub(r"[^\w.=-]+", "-", otherwise).encode()[:_LONGEST_NAME].decode(errors="ignore").strip("-. ")
+        return f"{made}_" if made in ("", "latest") else made
     name = _text("name", given)
-    if len(name) > _LONGEST_NAME or name.startswith(".") or not re.fullmatch(r"[\w.=+ -]*[\w=+-]", name):
+    fits = len(name.encode()) <= _LONGEST_NAME and re.fullmatch(r"(?!\.)[\w.=+ -]*[\w=+-]", name)
+    if not fits or name == "latest":  # outputs/latest leads to the newest run
         raise InputError(f"name={name} cannot be a folder's name; write up to {_LONGEST_NAME} letters, digits, - and _")
     return name
 
@@ -193,20 +198,28 @@ def _text(key: str, value: Json) -> str:
     return value
 
 
+def _one_of(key: str, value: Json, options: Sequence[str]) -> str:
+    if value not in options:
+        raise InputError(f"{key}={value}: there is no such one; {nearest(str(value), options)}")
+    return str(value)
+
+
 def _mapping(key: str, value: Json) -> dict[str, Json]:
     if value is None:
         return {}
     if not isinstance(value, dict):
         raise InputError(f"{key}={value!r} is no mapping; write +{key}.NAME=VALUE")
-    return dict(_with_text_keys(value))
+    return dict(_plain(key, value))
 
 
-def _with_text_keys(value: Json) -> Json:
-    """As JSON has it, where every key is text."""
+def _plain(key: str, value: Json) -> Json:
+    """As JSON has it, where every key is text and every number is one."""
     if isinstance(value, dict):
-        return {str(key): _with_text_keys(each) for key, each in value.items()}
+        return {str(name): _plain(f"{key}.{name}", each) for name, each in value.items()}
     if isinstance(value, list):
-        return [_with_text_keys(each) for each in value]
+        return [_plain(key, each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"{key}={value} cannot be kept in a journal; write a finite number, or text: '{value}'")
     return value
 
 
@@ -219,7 +232,7 @@ def _reference(key: str, value: Json) -> str | None:
     return str(value)
 
 
-def _inputs(value: Json) -> Json:
+def _inputs(value: Json, pickled: str | None) -> Json:
     if isinstance(value, bool) or value is None:
         raise InputError(f"workload.inputs={value} is nothing to go over; write a number, a list or module:name")
     if isinstance(value, int):
@@ -227,9 +240,11 @@ def _inputs(value: Json) -> Json:
     if isinstance(value, list):
         if not value:
             raise InputError("workload.inputs=[] is empty; give at least one input")
-        return _with_text_keys(value)
-    if isinstance(value, dict):
-        return _with_text_keys(value)
+        return _plain("workload.inputs", value)
+    if pickled is not None and value == {"pickle": pickled}:
+        return value
+    if not isinstance(value, str):
+        raise InputError(f"workload.inputs={value} is nothing to go over; write a number, a list or module:name")
     return _reference("workload.inputs", value)
 
 
@@ -250,5 +265,10 @@ def _chunksize(key: str, value: Json) -> None:
         _whole(key, value, least=1, or_else="auto")
 
 
-_BACKENDS = sorted(path.stem for path in Path(backends.__file__).parent.glob("*.py") if path.stem != "__init__")
+def _modules(package: ModuleType) -> list[str]:
+    folder = Path(package.__file__ or "").parent
+    return sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
+
+
+_BACKENDS, _RUNNERS = _modules(backends), _modules(runners)
 _BACKEND_OPTIONS = {"start_method": _start_method, "chunksize": _chunksize}

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import statistics
+from . import flags, statistics
 from .evidence import Evidence, Run
 from .journal import Record
 from .statistics import Speedup
@@ -20,6 +20,8 @@ USE = "use"
 STAY_SERIAL = "stay serial"
 NOT_ENOUGH = "not enough evidence"
 
+#: Cells with these flags are left out.
+_UNFIT = {flags.THROTTLED, flags.NOT_REPEATABLE}
 #: More rounds than so many times those there are will not come: it is noise that has to go.
 _OUT_OF_REACH = 20
 
@@ -35,11 +37,18 @@ class Candidate:
     evidence: Evidence
     speedup: Speedup
     alpha: float
+    flags: frozenset[str]
+
+    @property
+    def is_cpu_bound(self) -> bool:
+        """Whether the plain loop keeps a core busy most of the time."""
+        cpu_s, batch_s = self.evidence.middle("anchor", "cpu_s"), self.evidence.middle("anchor", "batch_s")
+        return cpu_s is not None and batch_s is not None and cpu_s > 0.7 * batch_s
 
     @property
     def name(self) -> str:
         """How sentences call it."""
-        return pool_name(self.backend, self.workers) + (f" with {self.variant}" if self.variant else "")
+        return _pool(self.cell, self.variant)
 
     @property
     def peak_rss_bytes(self) -> float:
@@ -103,15 +112,18 @@ def decide(run: Run) -> list[Verdict]:
 def _decide(run: Run, anchor: Record, margin: float) -> Verdict:
     workload = anchor["name"]
     candidates = _candidates(run, anchor["id"])
+    left_out, waiting = _not_measured(run, anchor["id"])
     if not candidates:
-        reasons = {each.reason for id_, each in run.evidence.items() if _anchor_of(run, id_) == anchor["id"]}
-        said = tuple(f"No cell was measured: {reason}." for reason in sorted(filter(None, reasons)))
-        return Verdict(workload, NOT_ENOUGH, None, (), (), said or ("No cell was measured.",))
-    if all(each.speedup.high < 1 + margin for each in candidates):
-        return Verdict(workload, STAY_SERIAL, None, (), (), _because_serial(candidates, margin))
+        return Verdict(workload, NOT_ENOUGH, None, (), (), (*left_out, *waiting))
+    starved = _starved(run, candidates)
+    waiting += starved
+    if all(each.speedup.high < 1 + margin for each in candidates) and not waiting:
+        because = (*_because_serial(candidates, margin), *_on_threads(candidates), *left_out, *_scope(candidates))
+        return Verdict(workload, STAY_SERIAL, None, (), (), because)
     eligible = [each for each in candidates if each.speedup.low > 1 + margin]
     if not eligible:
-        return Verdict(workload, NOT_ENOUGH, None, (), tuple(candidates), _because_open(candidates, margin))
+        because = (*_because_open(candidates, margin), *left_out, *waiting, *_scope(candidates))
+        return Verdict(workload, NOT_ENOUGH, None, (), tuple(candidates), because)
     leader = max(eligible, key=lambda each: each.speedup.estimate)
     not_worse = [each for each in eligible if each is leader or each.speedup.low >= leader.speedup.high * (1 - margin)]
     perhaps = [each for each in candidates if each.speedup.high >= leader.speedup.low * (1 - margin)]
@@ -124,13 +136,47 @@ def _decide(run: Run, anchor: Record, margin: float) -> Verdict:
         unresolved=tuple(each for each in perhaps if each not in not_worse),
         because=(),
     )
-    tasks = run.preflights[anchor["id"]]["tasks"]
-    said = (*_cost_and_gain(chosen, tasks), *_against_the_rest(found, leader, margin))
-    return replace(found, because=(*said, *_on_threads(candidates), *_scope(candidates)))
+    said = (
+        *_cost_and_gain(chosen, run.preflights[anchor["id"]]),
+        *_against_the_rest(found, leader, margin),
+        *_on_threads(candidates),
+    )
+    return replace(found, because=(*said, *left_out, *waiting, *_scope(candidates)))
 
 
-def _anchor_of(run: Run, cell_id: str) -> str:
-    return next(str(cell["anchor"]) for cell in run.cells if cell["id"] == cell_id)
+def _starved(run: Run, candidates: Sequence[Candidate]) -> list[str]:
+    """Why nothing can be said against pools here: the loop keeps a core busy, and the machine had no second one."""
+    starved = [each for each in candidates if flags.STARVED in each.flags and each.is_cpu_bound]
+    if not starved:
+        return []
+    least = min(capacity[0] for each in starved if (capacity := each.evidence.capacity()) is not None)
+    said = (
+        f"The machine was busy with other things: it offered as little as {least:.2f} of its {run.cores} cores "
+        "meanwhile, so pools may be faster than they seem; measure again when it is quieter."
+    )
+    return [said]
+
+
+def _not_measured(run: Run, anchor: str) -> tuple[list[str], list[str]]:
+    """Sentences on the cells that cannot be used as they are, and on those whose turn has not come."""
+    left_out: dict[str, list[str]] = {}
+    waiting = []
+    for cell in run.cells:
+        if cell["anchor"] != anchor or cell["id"] not in run.measured:
+            continue
+        evidence = run.evidence[cell["id"]]
+        name = _pool(cell, run.variants[cell["id"]])
+        unfit = [flag for flag in flags.find(cell, evidence, run.cores) if flag.name in _UNFIT]
+        if evidence.status == "not run":
+            waiting.append(name)
+        elif evidence.status == "measured" and unfit:
+            left_out.setdefault(", ".join(map(str, unfit)), []).append(name)
+        elif evidence.status != "measured":
+            left_out.setdefault(f"{evidence.status}, {evidence.reason}", []).append(name)
+    return (
+        [f"Left out: {', '.join(names)} ({reason})." for reason, names in left_out.items()],
+        [f"Not measured yet: {', '.join(waiting)}."] if waiting else [],
+    )
 
 
 def _candidates(run: Run, anchor: str) -> list[Candidate]:
@@ -142,10 +188,17 @@ def _candidates(run: Run, anchor: str) -> list[Candidate]:
         evidence = run.evidence[cell["id"]]
         # Bonferroni over the looks and over every cell of the run.
         alpha = plan.alpha / len(run.measured)
-        if evidence.status == "measured":
+        found_flags = frozenset(flag.name for flag in flags.find(cell, evidence, run.cores))
+        if evidence.status == "measured" and not found_flags & _UNFIT:
             speedup, variant = evidence.speedup(alpha), run.variants[cell["id"]]
-            found.append(Candidate(cell["backend"], cell["workers"], variant, cell, evidence, speedup, alpha))
+            found.append(
+                Candidate(cell["backend"], cell["workers"], variant, cell, evidence, speedup, alpha, found_flags)
+            )
     return found
+
+
+def _pool(cell: Record, variant: str) -> str:
+    return pool_name(cell["backend"], cell["workers"]) + (f" with {variant}" if variant else "")
 
 
 def _cheapest(candidates: Sequence[Candidate]) -> Candidate:
@@ -155,14 +208,26 @@ def _cheapest(candidates: Sequence[Candidate]) -> Candidate:
     return min(alike, key=lambda each: (each.workers, each.startup_s))
 
 
-def _cost_and_gain(chosen: Candidate, tasks: int) -> list[str]:
+def _cost_and_gain(chosen: Candidate, preflight: Record) -> list[str]:
+    tasks = f"{preflight['tasks']} tasks"
+    if preflight["available"] != preflight["tasks"]:
+        tasks += f" (a sample of {preflight['available']:,})"
     batch_s, serial_s = chosen.evidence.middle("cell", "batch_s"), chosen.evidence.middle("anchor", "batch_s")
     memory = "" if math.isinf(chosen.peak_rss_bytes) else f", and its peak memory is {megabytes(chosen.peak_rss_bytes)}"
     gain = f"{times(chosen.speedup)} as fast, in {chosen.speedup.rounds} rounds of {chosen.speedup.trials} trials"
     return [
-        f"With {chosen.name} a batch of {tasks} tasks takes {seconds(batch_s)}, in a loop {seconds(serial_s)}: {gain}.",
+        f"With {chosen.name} a batch of {tasks} takes {seconds(batch_s)}, in a loop {seconds(serial_s)}: {gain}.",
         f"Opening the pool takes {seconds(chosen.startup_s)} once{memory}.",
+        *_other_surroundings(chosen),
     ]
+
+
+def _other_surroundings(chosen: Candidate) -> list[str]:
+    changed = [f"env.{name}" for name in chosen.cell["env"]] + ["python"] * (chosen.cell["python"] is not None)
+    if not changed:
+        return []
+    said = f"The plain loop it is held against has none of {', '.join(changed)}: part of the gain may be theirs."
+    return [said]
 
 
 def _against_the_rest(found: Verdict, leader: Candidate, margin: float) -> list[str]:
@@ -182,24 +247,25 @@ def _against_the_rest(found: Verdict, leader: Candidate, margin: float) -> list[
     return said
 
 
-def _because_serial(candidates: Sequence[Candidate], margin: float) -> tuple[str, ...]:
+def _because_serial(candidates: Sequence[Candidate], margin: float) -> list[str]:
     best = max(candidates, key=lambda each: each.speedup.estimate)
-    first = f"Nothing beats a plain loop by {margin:.0%}: the best, {best.name}, is {times(best.speedup)} as fast."
-    return (first, *_on_threads(candidates), *_scope(candidates))
+    return [f"Nothing beats a plain loop by {margin:.0%}: the best, {best.name}, is {times(best.speedup)} as fast."]
 
 
-def _because_open(candidates: Sequence[Candidate], margin: float) -> tuple[str, ...]:
+def _because_open(candidates: Sequence[Candidate], margin: float) -> list[str]:
     best = max(candidates, key=lambda each: each.speedup.estimate)
-    first = (
+    said = (
         f"The data do not show that anything beats a plain loop by {margin:.0%}, nor that nothing does: "
         f"the best so far, {best.name}, is {times(best.speedup)} as fast{_rounds_needed([best], margin / 2)}."
     )
-    return (first, *_scope(candidates))
+    return [said]
 
 
 def _on_threads(candidates: Sequence[Candidate]) -> list[str]:
     """The GIL, where the data are consistent with it; blaming it takes counters that are not recorded yet."""
     threads = [each for each in candidates if each.backend == "thread" and each.workers > 1]
+    if any(flags.STARVED in each.flags for each in threads):
+        return []
     slow = [each for each in threads if each.speedup.high < 1.15]
     twins = {each.workers: each for each in candidates if each.backend == "process" and each.speedup.low > 1.15}
     blocked = [each for each in slow if each.workers in twins and _gil(each) and _share_of_a_core(each) > 0.9]
@@ -225,37 +291,48 @@ def _share_of_a_core(candidate: Candidate) -> float:
 
 
 def _scope(candidates: Sequence[Candidate]) -> list[str]:
-    said = []
-    if not all(each.speedup.beyond_these_trials for each in candidates):
-        said.append(
-            "These trials only: there are too few to tell how much another start of the processes would differ; "
-            "measure=thorough takes more."
-        )
-    return said
+    """For which trials the claims hold: for all that could be made, or for the measured ones alone."""
+    few = [each for each in candidates if not each.speedup.beyond_these_trials]
+    if not few:
+        return []
+    enough = next(trials for trials in range(1, 1000) if statistics.order_rank(trials, few[0].alpha) > 0)
+    said = (
+        "These trials only: there are too few of them to tell how much another start of the processes would differ; "
+        f"measure.trials={enough} takes enough."
+    )
+    return [said]
 
 
 def _rounds_needed(candidates: Sequence[Candidate], half_width: float) -> str:
     """What more measuring would settle it, as the end of a sentence; empty where that cannot be told."""
-    needed = [(each, statistics.rounds_for(half_width, each.speedup, each.alpha)) for each in candidates]
+    # Where the interval is that narrow already and still does not settle it, half of it may.
+    needed = [
+        (each, statistics.rounds_for(min(half_width, each.speedup.half_width / 2), each.speedup, each.alpha))
+        for each in candidates
+    ]
     known = [(each, rounds) for each, rounds in needed if rounds is not None]
     if not known:
         return ""
     if any(rounds > _OUT_OF_REACH * each.speedup.rounds for each, rounds in known):
-        return "; the machine was too busy with other things to tell, so measure again when it is quieter"
+        return "; the times scatter too widely to tell, from what else the machine does or of the function's own"
     most = max(rounds for _, rounds in known)
     budget_s = math.ceil(max(rounds * each.round_s for each, rounds in known) * 1.2)
-    return f"; about {most:,} rounds of each would tell, which measure.budget_s={budget_s} has time for"
+    enough = all(math.isfinite(each.speedup.half_width) for each, _ in known)
+    what = f"about {most:,} rounds of each would tell" if enough else f"an interval takes at least {most:,} rounds"
+    target = min([half_width, *(each.speedup.half_width / 2 for each, _ in known if enough)])
+    return f"; {what}: measure.target={target:.1g} measure.max_rounds={most} measure.budget_s={budget_s}"
 
 
 def _list(candidates: Sequence[Candidate]) -> str:
     return ", ".join(f"{each.name} ({times(each.speedup)})" for each in candidates)
 
 
-def _speedup_json(speedup: Speedup) -> dict[str, float | None]:
+def _speedup_json(speedup: Speedup) -> dict[str, float | bool | None]:
     return {
         "estimate": speedup.estimate,
         "low": speedup.low if speedup.low > 0 else None,
         "high": speedup.high if math.isfinite(speedup.high) else None,
+        "beyond_these_trials": speedup.beyond_these_trials,
     }
 
 

@@ -38,6 +38,11 @@ def duration(value_s: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def factor(value: float) -> str:
+    """A ratio with two decimals, or two digits where it is small: `1.82`, `12.30`, `0.053`."""
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
+
+
 def megabytes(count: float) -> str:
     """`87 MB`."""
     return f"{count / 1e6:,.0f} MB"
@@ -46,15 +51,15 @@ def megabytes(count: float) -> str:
 def times(speedup: Speedup) -> str:
     """`1.82 times (1.74 to 1.85)`; says so where there is no interval yet."""
     if not math.isfinite(speedup.half_width):
-        return f"{speedup.estimate:.2f} times (no interval yet)"
-    return f"{speedup.estimate:.2f} times ({speedup.low:.2f} to {speedup.high:.2f})"
+        return f"{factor(speedup.estimate)} times (no interval yet)"
+    return f"{factor(speedup.estimate)} times ({factor(speedup.low)} to {factor(speedup.high)})"
 
 
 def speedup_interval(speedup: Speedup) -> str:
     """`1.82x [1.74, 1.85]`, for tables."""
     if not math.isfinite(speedup.half_width):
-        return f"{speedup.estimate:.2f}x [?]"
-    return f"{speedup.estimate:.2f}x [{speedup.low:.2f}, {speedup.high:.2f}]"
+        return f"{factor(speedup.estimate)}x [?]"
+    return f"{factor(speedup.estimate)}x [{factor(speedup.low)}, {factor(speedup.high)}]"
 
 
 def nearest(word: str, words: Iterable[str], prefix: str = "") -> str:

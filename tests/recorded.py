@@ -50,6 +50,7 @@ class Told:
     trials: int = 6
     rounds: int = 8
     noise: float = 0.02
+    repeat: int = 1
     options: Mapping[str, Any] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     failure: str | None = None
@@ -113,8 +114,7 @@ def records(*works: Work, name: str, command: str, finished: bool) -> list[Recor
         found.append(_preflight(work, told[0][0]))
         if work.failure is None:
             found += [_trial(work, *each, trial) for each in told for trial in range(each[1].trials)]
-    if finished:
-        found.append(_record("end", reason="finished", ended=1_700_000_100.0))
+    found.append(_record("end", reason="finished" if finished else "interrupted", ended=1_700_000_100.0))
     loaded: list[Record] = json.loads(json.dumps(found))
     return loaded
 
@@ -134,7 +134,7 @@ def _preflight(work: Work, cell: Cell) -> Record:
         interpreter=_INTERPRETER,
         tasks=work.tasks,
         available=work.available,
-        sample=None if work.tasks == work.available else list(range(work.tasks)),
+        sample=None if work.tasks == work.available else work.tasks,
         cold_s=work.serial_s * 1.1,
         warm_s=work.serial_s,
         task_s=work.serial_s / work.tasks,
@@ -150,7 +150,7 @@ def _trial(work: Work, cell: Cell, told: Told, trial: int) -> Record:
     common: dict[str, Any] = {
         "reason": None,
         "traceback": None,
-        "repeat": 1,
+        "repeat": told.repeat,
         "phases_s": {"interpreters": 0.1, "rounds": 1.0},
         "capacity": None,
         "flags": [],

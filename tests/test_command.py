@@ -107,9 +107,8 @@ def test_every_shipped_profile_runs(pipeline: Command, name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in ROOT.joinpath("conf", "experiment").glob("*.yaml")))
 def test_every_shipped_experiment_sweeps_without_being_told(pipeline: Command, name: str) -> None:
-    """Cut to two workers and small pages."""
-    small = ("+workload.params.iterations=10", "++workload.params.iterations=10") if name != "article" else ()
-    done = pipeline(f"+experiment={name}", "workers=2", "backend=thread", "workload=cpu", *small, *LEAST)
+    """Cut to one cell."""
+    done = pipeline(f"+experiment={name}", "workers=2", "backend=thread", "workload=cpu", *LEAST)
     assert done.status == 0, done.err
     assert done.run.parent.parent.name == name
 
@@ -168,8 +167,7 @@ def test_a_batch_too_long_for_the_budget_is_sampled(pipeline: Command) -> None:
     assert done.status == 0, done.err
     preflight = done.records("preflight")[0]
     assert 8 <= preflight["tasks"] < 100
-    gaps = {after - before for before, after in zip(preflight["sample"], preflight["sample"][1:], strict=False)}
-    assert max(gaps) - min(gaps) <= 1
+    assert preflight["sample"] == preflight["tasks"]
     assert f"{preflight['tasks']} of 10,000" in (done.run / "report.md").read_text()
     whole = pipeline(*words, *LEAST, "workload.inputs=200", "workload.sample=all", "measure.budget_s=0.5")
     assert whole.records("preflight")[0]["tasks"] == 200
@@ -214,7 +212,7 @@ def test_cold_rounds_come_from_fresh_processes(pipeline: Command) -> None:
     )
     assert done.status == 0, done.err
     trials = done.records("trial")
-    assert len(trials) >= 2
+    assert len(trials) == 2
     for trial in trials:
         for arm in trial["arms"].values():
             assert arm["batch_s"] == [arm["cold_s"]]

@@ -8,18 +8,22 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from xml.etree import ElementTree as ET
 
 import pandas as pd
 import pytest
 import yaml
+from matplotlib.figure import Figure
 
 from pipeline import report, tables
 from pipeline.evidence import Run
 from pipeline.report import figures
 from pipeline.report.figures import speedup
 from pipeline.report.figures.labels import spread
+from pipeline.report.figures.scales import set_seconds
 
 from . import recorded
 from .conftest import ROOT
@@ -34,7 +38,7 @@ CONTRACT = {
     "verdict.json",
     "report.md",
     "report.html",
-    *(f"figures/{name}.{kind}" for name in ("run_time", "speedup", "efficiency") for kind in ("svg", "png")),
+    *(f"figures/{name}.{kind}" for name in figures.NAMES for kind in ("svg", "png")),
 }
 COLUMNS = [
     "workload",
@@ -49,6 +53,7 @@ COLUMNS = [
     "speedup",
     "speedup_low",
     "speedup_high",
+    "beyond_these_trials",
     "efficiency",
     "capacity",
     "capacity_low",
@@ -201,7 +206,125 @@ def test_failed_cells_show_their_reason_and_traceback_once(troubled: Files) -> N
         assert "io, 2 threads, 4 threads: failed" in page
         assert "the trial's time was up" in page.replace("&#39;", "'")
         assert page.count("in work\nValueError: no luck") == 2  # of io's two cells, and of the broken workload
-        assert "This run is not finished" in page
+
+
+def test_a_reason_of_several_lines_has_one_in_tables_and_all_in_the_details() -> None:
+    lines = ["ValueError: first", "| second <b>", "```", "third"]
+    told = Told("thread", 2, failure="failed", reason="\n".join(lines), traceback=None)
+    drawn = dict(report.files(recorded.run(Work([Told(), told]))))
+    page, plain_text = text(drawn, "report.html"), text(drawn, "report.md")
+    assert "<td colspan=\"11\">failed: ValueError: first</td>" in page
+    assert "| failed: ValueError: first |" in plain_text
+    assert f"````text\n{told.reason}\n````" in plain_text
+    assert "ValueError: first\n| second &lt;b&gt;\n```\nthird</code>" in page
+
+
+def test_an_unfinished_run_says_how_far_it_is_and_how_to_go_on() -> None:
+    cells = [Told("thread", 1, trials=16), Told("thread", 2, trials=1), Told("thread", 4, trials=0)]
+    failed = Told("thread", 8, failure="failed")
+    command = "python -m pipeline fresh=true workload.params.fresh=yes -m"
+    interrupted = recorded.run(Work([*cells, failed]), command=command, finished=False)
+    killed = Run(interrupted.records[:-1])
+    for run in (interrupted, killed):
+        drawn = dict(report.files(run))
+        for name in ("report.html", "report.md"):
+            page = text(drawn, name)
+            said = page.index("This run is not finished: 2 of 4 cells are done.")
+            going_on = page.index("python -m pipeline fresh=false workload.params.fresh=yes -m")
+            assert said < going_on < page.index("Summary")
+
+
+def test_a_run_that_was_finished_later_is_finished(plain: Run, files: Files) -> None:
+    end = {**plain.records[-1], "reason": "interrupted"}
+    drawn = dict(report.files(Run((*plain.records[:-1], end, plain.header, plain.records[-1]))))
+    for name in ("report.html", "report.md"):
+        assert text(drawn, name) == text(files, name)
+        assert "not finished" not in text(drawn, name)
+
+
+@pytest.mark.parametrize("trials", [3, 9])
+def test_intervals_of_too_few_trials_are_marked_and_it_says_how_many_it_takes(trials: int) -> None:
+    cells = [Told("thread", n, n * 0.9, trials=trials) for n in (1, 2, 4, 8)]
+    drawn = dict(report.files(recorded.run(Work(cells))))
+    page, plain_text = text(drawn, "report.html"), text(drawn, "report.md")
+    table = [re.findall(r"to [\d.]+(†?) \|", line) for line in plain_text.splitlines() if line.startswith("| ")]
+    in_table = [mark for line in table for mark in line]
+    # Nine suffice for each cell by itself, not for all at once, as the verdict has it.
+    assert in_table == (["†"] * 4 if trials == 3 else [""] * 4)
+    assert '<a class="mark" href="#these-trials"' in page
+    assert re.search(r"95% interval [\d.]+ to [\d.]+†", plain_text)
+    said = "The intervals hold for these trials only"
+    assert (said in text(drawn, "figures/speedup.svg")) == (said in text(drawn, "figures/efficiency.svg")) == (trials == 3)
+    enough = re.search(r"† These trials only: .* more with measure\.trials=(\d+)", plain_text)
+    assert enough
+    assert enough[0] in page
+    for count, marked in ((int(enough[1]) - 1, True), (int(enough[1]), False)):
+        more = [replace(told, trials=count) for told in cells]
+        again = dict(report.files(recorded.run(Work(more))))
+        assert ("†" in text(again, "report.md")) == ("†" in text(again, "report.html")) == marked
+
+
+def test_repeats_of_short_batches_are_said() -> None:
+    cells = [Told(repeat=3), Told("thread", 2, repeat=13), Told("thread", 4)]
+    drawn = dict(report.files(recorded.run(Work(cells))))
+    for name in ("report.html", "report.md"):
+        assert "not so often that the longer one lasted over 250 ms: 3 to 13 times in 12 of 18 trials" in text(drawn, name)
+
+
+def test_trials_are_said_to_be_aimed_at(files: Files) -> None:
+    for name in ("report.html", "report.md"):
+        assert "It aimed at 3 trials a cell" in text(files, name)
+        assert "repeated" not in text(files, name)
+
+
+def test_the_figures_of_a_slow_cell_keep_their_digits() -> None:
+    drawn = dict(report.files(recorded.run(Work([Told("thread", 2, 0.005)]))))
+    for name in ("report.html", "report.md"):
+        page = text(drawn, name)
+        assert re.search(r"0\.00(5|49|51)x", page)
+        assert not re.search(r"\b0\.00(x| to|†)", page)
+
+
+@pytest.mark.parametrize(
+    ("values", "ticks"),
+    [
+        ([0.0009, 0.00098], ["0", "200 µs", "400 µs", "600 µs", "800 µs", "1 ms"]),
+        ([0.9, 1.8], ["0", "500 ms", "1 s", "1.5 s", "2 s"]),
+        ([2e-9, 1e-3], ["10 ns", "100 ns", "1 µs", "10 µs", "100 µs", "1 ms"]),
+    ],
+)
+def test_ticks_say_their_unit(values: list[float], ticks: list[str]) -> None:
+    axes = Figure().add_subplot()
+    set_seconds(axes, values)
+    assert [label.get_text() for label in axes.get_yticklabels()] == ticks
+
+
+def test_each_panel_of_a_figure_can_go_below_the_one_before(files: Files) -> None:
+    page = text(files, "report.html")
+    found = re.findall(r"<figure[ >].*?</figure>", page, flags=re.DOTALL)
+    assert len(found) == len(figures.NAMES)
+    for figure in found:
+        panels = re.findall(r"<svg .*?</svg>", figure, flags=re.DOTALL)
+        titles = [re.findall(r">(io|cpu)</text>", panel) for panel in panels]
+        assert titles == [["io"], ["cpu"]]
+        assert all("workers</text>" in panel for panel in panels)
+        assert "<figcaption>" in figure
+
+
+def test_a_figure_is_added_as_contributing_says(plain: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def draw(summary: pd.DataFrame, samples: pd.DataFrame) -> Figure:
+        figure = Figure()
+        figure.add_subplot().plot(summary["workers"], [len(samples)] * len(summary))
+        return figure
+
+    added = ModuleType("added")
+    vars(added).update(TITLE="Added", ALT="A line.", draw=draw)
+    monkeypatch.setitem(sys.modules, "pipeline.report.figures.added", added)
+    monkeypatch.setattr(figures, "NAMES", (*figures.NAMES, "added"))
+    drawn = dict(report.files(plain))
+    assert text(drawn, "figures/added.svg").startswith("<?xml")
+    assert "![Added. A line.](figures/added.svg)" in text(drawn, "report.md")
+    assert 'aria-label="Added. A line."' in text(drawn, "report.html")
 
 
 def test_what_was_printed_is_shown_in_part(troubled: Files) -> None:
@@ -249,7 +372,7 @@ def test_the_pages_ids_are_its_own_and_lead_somewhere(files: Files) -> None:
 
 
 def test_figures_are_xml_whatever_they_name(hostile: Files) -> None:
-    for name in ("run_time", "speedup", "efficiency"):
+    for name in figures.NAMES:
         drawn = text(hostile, f"figures/{name}.svg")
         texts = [element.text for element in ET.fromstring(drawn).iter("{http://www.w3.org/2000/svg}text")]
         assert any(each and each.startswith("<script>alert(1)</script> a$b$") for each in texts)
@@ -266,7 +389,7 @@ def test_hostile_texts_are_shown_and_do_nothing(hostile: Files) -> None:
 def test_markdown_escapes_what_it_is_given(hostile: Files) -> None:
     outside = re.sub(r"^(`{3,})\w+\n.*?\n\1$", "", text(hostile, "report.md"), flags=re.DOTALL | re.MULTILINE)
     assert not re.search(r"(?<!\\)<(?!/?(details|summary)>)", outside)
-    assert not re.search(r"(?<!\\)\[(?!Run|Speed|Effic)", outside)
+    assert not re.search(r"(?<![\\!])\[", outside)
     rows = [line for line in outside.splitlines() if line.startswith("| ")]
     assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1
 

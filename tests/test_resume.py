@@ -14,15 +14,18 @@ from .conftest import Command
 # The task runs in an arm, its parent is the keeper, and the keeper's parent is the command.
 ASSASSIN = """
 import os, pathlib
-calls, struck = pathlib.Path("calls"), pathlib.Path("struck")
+struck = pathlib.Path("struck")
 def parent(pid):
     return int(pathlib.Path(f"/proc/{{pid}}/stat").read_text().rpartition(")")[2].split()[1])
 def task(x):
-    with calls.open("a") as stream:
-        stream.write("x")
-    if calls.stat().st_size >= {number} and not struck.exists():
-        struck.touch()
-        os.kill(parent(os.getppid()), {signal})
+    if not struck.exists():
+        journals = pathlib.Path("outputs").glob("*/*/*/*.jsonl")
+        measured = sum(journal.read_text().count('"kind":"trial"') for journal in journals)
+        with open("calls", "a") as stream:
+            stream.write("x" if measured >= {trials} else "")
+        if os.path.getsize("calls") >= {calls}:
+            struck.touch()
+            os.kill(parent(os.getppid()) if {up} else os.getppid(), {signal})
     return x
 """
 WORDS = [
@@ -57,11 +60,12 @@ def test_a_run_killed_at_a_random_moment_is_finished_by_the_same_command(
     pipeline: Command, user_module: Callable[[str, str], Path], attempt: int
 ) -> None:
     """Every trial is there once, and the killed command left no process behind."""
-    number = random.randrange(1, 12_000)  # of about 15,000 calls
-    user_module("assassin", ASSASSIN.format(number=number, signal=int(signal.SIGKILL)))
+    # Every trial has four tasks in each of two arms, some batches of them.
+    trials, calls = random.randrange(9), random.randrange(1, 30)
+    user_module("assassin", ASSASSIN.format(trials=trials, calls=calls, up=True, signal=int(signal.SIGKILL)))
     killed = pipeline.start(*WORDS)
     killed.communicate()  # ends when the keeper ends, which holds the other end of standard error
-    assert killed.returncode == -signal.SIGKILL, f"task {number}"
+    assert killed.returncode == -signal.SIGKILL, f"call {calls} after {trials} trials"
     assert _left_behind(pipeline.folder) == []
     journals = list(pipeline.folder.glob("outputs/*/*/*/journal.jsonl"))
     kept = journals[0].read_bytes() if journals else b""
@@ -73,12 +77,26 @@ def test_a_run_killed_at_a_random_moment_is_finished_by_the_same_command(
 
 
 @linux_only
+def test_a_killed_keeper_loses_its_trial_and_nothing_else(
+    pipeline: Command, user_module: Callable[[str, str], Path]
+) -> None:
+    """The trial is taken again by a new keeper, and what the old one left is gone."""
+    user_module("assassin", ASSASSIN.format(trials=2, calls=3, up=False, signal=int(signal.SIGKILL)))
+    done = pipeline(*WORDS)
+    assert done.status == 0, done.err
+    trials = done.records("trial")
+    assert [trial["attempt"] for trial in trials if trial["status"] == "not run"] == [1]
+    assert sum(trial["status"] == "measured" for trial in trials) == 9
+    assert _left_behind(pipeline.folder) == []
+
+
+@linux_only
 @pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
 def test_an_interrupted_run_keeps_what_was_measured_and_says_how_to_go_on(
     pipeline: Command, user_module: Callable[[str, str], Path], name: str, status: int
 ) -> None:
     """The trial under way is finished, the command to go on is printed, and it goes on."""
-    user_module("assassin", ASSASSIN.format(number=60, signal=int(getattr(signal, name))))
+    user_module("assassin", ASSASSIN.format(trials=2, calls=9, up=True, signal=int(getattr(signal, name))))
     done = pipeline(*WORDS)
     assert done.status == status, done.err
     (journal,) = pipeline.folder.glob("outputs/*/*/*/journal.jsonl")

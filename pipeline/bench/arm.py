@@ -2,7 +2,7 @@
 
 Its keeper writes commands to its standard input and reads a reply to each from its standard output; whatever
 the measured code prints goes to a file instead. The order of commands is fixed by nested blocks: `load`, then
-`preflight` or `open`; inside an open pool any of `batch`, `save`, `check`, `spans` and `run`; then `close`.
+`preflight` or `open`; inside an open pool any of `cold`, `save`, `check`, `spans` and `run`; then `close`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 from . import backends, check, counters, preflight
 from .errors import BadInput
 from .messages import Message, receive, send, take_over_standard_streams
+from .reference import describe
 from .spans import Spans
 from .workload import Map, Workload, modules, open_workload
 
@@ -49,8 +50,7 @@ def main() -> None:
         channel.reply(error={"kind": "input", "message": str(error)})
     except BaseException as error:  # whatever the measured code raises, SystemExit too, belongs to the trial
         kind = "crashed" if isinstance(error, BrokenExecutor) else "raised"
-        last = traceback.format_exception_only(error)[-1].strip()
-        channel.reply(error={"kind": kind, "message": last, "traceback": traceback.format_exc()})
+        channel.reply(error={"kind": kind, "message": describe(error), "traceback": traceback.format_exc()})
 
 
 def _serve(channel: _Channel) -> None:
@@ -69,9 +69,8 @@ def _serve(channel: _Channel) -> None:
             pool = [pid for pid in counters.descendants(os.getpid()) if pid not in helpers]
             channel.reply(startup_s=startup_s)
             _run_batches(channel, workload.sampled(command["sample"]), map_, pool)
-            peak_rss_bytes = counters.peak_rss_bytes([os.getpid(), *pool])
             began = time.perf_counter()
-        channel.reply(shutdown_s=time.perf_counter() - began, peak_rss_bytes=peak_rss_bytes)
+        channel.reply(shutdown_s=time.perf_counter() - began)
 
 
 def _run_batches(channel: _Channel, workload: Workload, map_: Map, pool: list[int]) -> None:
@@ -79,31 +78,45 @@ def _run_batches(channel: _Channel, workload: Workload, map_: Map, pool: list[in
     results: Any = None
     while (command := channel.receive())["do"] != "close":
         match command["do"]:
-            case "batch":
+            case "cold":
                 if workload.reset:
                     workload.reset()
                 began = time.perf_counter()
                 results = batch()
-                channel.reply(batch_s=time.perf_counter() - began)
+                cold_s = time.perf_counter() - began
+                # Before results are compared: what that takes is none of the workload's memory.
+                everyone = [os.getpid(), *pool]
+                memory = {
+                    "peak_rss_bytes": counters.peak_rss_bytes(everyone),
+                    "pss_bytes": counters.pss_bytes(everyone),
+                }
+                channel.reply(cold_s=cold_s, **memory)
             case "save":
                 channel.reply(saved=check.save(results, Path(command["path"])))
+                results = None
             case "check":
-                channel.reply(answers=check.compare(Path(command["path"]), results, command["check"]))
+                answers, difference = check.compare(Path(command["path"]), results, command["check"])
+                channel.reply(answers=answers, difference=difference)
                 results = None
             case "spans":
-                if workload.reset:
-                    workload.reset()
-                spans = Spans()
-                began = time.perf_counter()
-                workload.bind(spans.wrap(map_))()
-                tasks = [(start - began, end - began, worker) for start, end, worker in spans.tasks]
-                channel.reply(spans=tasks[: command["most"]], busy=len({worker for _, _, worker in tasks}))
+                channel.reply(**_run_spans(workload, map_, command["most"]))
             case "run":
-                before_s = counters.cpu_s(pool)
+                results = None
+                before = counters.read_tree(pool)
                 batch_s = repeat(batch, command["repeat"], workload.reset)
-                after_s = counters.cpu_s(pool)
-                cpu_s = None if before_s is None or after_s is None else (after_s - before_s) / command["repeat"]
-                channel.reply(batch_s=batch_s, cpu_s=cpu_s)
+                counted = counters.since(before, counters.read_tree(pool), command["repeat"])
+                channel.reply(batch_s=batch_s, **counted)
+
+
+def _run_spans(workload: Workload, map_: Map, most: int) -> Message:
+    """One batch whose tasks note when and where they ran: at `most` so many of them, and how many workers were busy."""
+    if workload.reset:
+        workload.reset()
+    spans = Spans()
+    began = time.perf_counter()
+    workload.bind(spans.wrap(map_))()
+    tasks = [(start - began, end - began, worker) for start, end, worker in spans.tasks]
+    return {"spans": tasks[:most], "busy": len({worker for _, _, worker in tasks})}
 
 
 def repeat(batch: Callable[[], Any], times: int, reset: Callable[[], object] | None) -> float:

@@ -16,6 +16,8 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,12 +25,15 @@ from typing import Any
 
 from . import counters, trial
 from .messages import Message, receive, send, take_over_standard_streams
-from .trial import ArmFailed
+from .reference import describe
+from .trial import ArmFailed, ask
 
 #: How much of what an arm printed is kept with its trial.
 OUTPUT_BYTES = 8_000
 #: How long what ends by itself is waited for before it is killed.
 GRACE_S = 2.0
+#: What cannot be killed for so long, because it runs as somebody else or hangs in the kernel, is left.
+PATIENCE_S = 10.0
 
 _PR_SET_CHILD_SUBREAPER = 36
 _ARM = "import sys; sys.path += sys.argv[1:]; del sys.argv[1:]; from pipeline_bench.arm import main; main()"
@@ -56,9 +61,9 @@ def main() -> None:
         try:
             reply = _serve(message, library, scratch, lambda progress: send(replies, {"progress": progress}))
         except OSError as error:
-            reply = {"status": "not run", "reason": f"its arms could not be started: {error}"}
-        finally:
-            _kill_descendants()
+            reply = _nothing("not run", f"the keeper could not do it: {error}")
+        except Exception as error:
+            reply = _nothing("not run", f"a bug of pipeline: {describe(error)}", traceback.format_exc())
         with suppress(OSError):  # the conductor went meanwhile: `listen` ends us
             send(replies, {"done": reply})
 
@@ -68,6 +73,7 @@ def _serve(message: Message, library: Path, scratch: Path, tell: Callable[[Messa
     started: list[str] = []
     outputs: dict[str, str] = {}
     folder = scratch / "t"  # short: paths of sockets below it may have a hundred characters
+    shutil.rmtree(folder, ignore_errors=True)  # of a keeper before us that was killed
 
     @contextmanager
     def start_arm(name: str, described: Message) -> Iterator[_Process]:
@@ -76,7 +82,7 @@ def _serve(message: Message, library: Path, scratch: Path, tell: Callable[[Messa
         private.mkdir(parents=True)
         printed = private / "printed"
         with printed.open("wb") as stream:
-            process = _Process(message, described, library, private, stream.fileno(), deadline)
+            process = _Process(name, message, described, library, private, stream.fileno(), deadline)
         try:
             yield process
         finally:
@@ -92,32 +98,47 @@ def _serve(message: Message, library: Path, scratch: Path, tell: Callable[[Messa
     finally:
         _kill_descendants()
         shutil.rmtree(folder, ignore_errors=True)
-    reply["printed"] = {name: text for name, text in outputs.items() if text}
-    reply["elapsed_s"] = time.perf_counter() - began
-    return reply
+    printed = {name: text for name, text in outputs.items() if text}
+    return {**reply, "printed": printed, "elapsed_s": time.perf_counter() - began}
+
+
+def _nothing(status: str, reason: str | None, traceback: str | None = None) -> Message:
+    """The reply where there is nothing else to tell."""
+    return {"status": status, "reason": reason, "traceback": traceback}
 
 
 def _preflight(message: Message, start_arm: trial.START_ARM) -> Message:
     try:
         with start_arm("preflight", message["arm"]) as arm:
-            loaded = arm.ask("load", workload=message["workload"])
-            return {"status": "measured", **loaded, **arm.ask("preflight", **message["wanted"])}
+            loaded = ask(arm, "load", workload=message["workload"])
+            return {**_nothing("measured", None), **loaded, **ask(arm, "preflight", **message["wanted"])}
     except ArmFailed as failure:
-        return {"status": failure.status, "reason": failure.reason, "traceback": failure.traceback}
+        return _nothing(failure.status, failure.reason, failure.traceback)
 
 
 class _Process:
     """An arm as its keeper sees it."""
 
     def __init__(
-        self, message: Message, described: Message, library: Path, private: Path, printed: int, deadline: float
+        self,
+        name: str,
+        message: Message,
+        described: Message,
+        library: Path,
+        private: Path,
+        printed: int,
+        deadline: float,
     ) -> None:
+        self._where = "in the plain loop: " if name == "anchor" else ""
+        self._grace_s = GRACE_S
         environment = {**os.environ, **{k: v for k, v in described["env"].items() if v is not None}}
-        for name, value in described["env"].items():
+        for variable, value in described["env"].items():
             if value is None:
-                environment.pop(name, None)
+                environment.pop(variable, None)
         # Temporary files of the measured code, and the sockets of its pools, go when the trial goes.
         environment["TMPDIR"] = str(private)
+        # All arms of a trial hash alike, so that sets of theirs have one order; each trial's luck is its own.
+        environment.setdefault("PYTHONHASHSEED", str(zlib.crc32(message.get("seed", "").encode())))
         self._deadline = deadline
         python = described["python"] or sys.executable
         try:
@@ -130,8 +151,8 @@ class _Process:
                 env=environment,
                 start_new_session=True,
             )
-        except OSError as error:
-            raise ArmFailed("failed", f"{python} could not be started ({error.strerror})") from None
+        except (OSError, ValueError) as error:  # no such program; a NUL in a variable
+            raise ArmFailed("failed", f"{python} could not be started ({error})") from None
         self._replies: queue.Queue[Message | None] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -142,24 +163,26 @@ class _Process:
                 self._replies.put(message)
         self._replies.put(None)
 
-    def ask(self, do: str, **details: Any) -> Message:
+    def tell(self, do: str, **details: Any) -> None:
         assert self._process.stdin is not None
         try:
             send(self._process.stdin, {"do": do, **details})
         except OSError:
             raise self._ended() from None
+
+    def answer(self) -> Message:
         reply = self._await()
         if "error" not in reply:
             return reply
         error = reply["error"]
         status = {"input": "bad input", "raised": "failed", "crashed": "crashed"}[error["kind"]]
-        raise ArmFailed(status, error["message"], error.get("traceback"))
+        raise self._failed(status, error["message"], error.get("traceback"))
 
     def _await(self) -> Message:
         while True:
             remaining = self._deadline - time.monotonic()
             if remaining <= 0:
-                raise ArmFailed("timed out", "the trial's time was up; measure.timeout_s allows more")
+                raise self._failed("timed out", "the trial's time was up; measure.timeout_s allows more")
             try:
                 reply = self._replies.get(timeout=min(remaining, 0.5))
             except queue.Empty:
@@ -176,17 +199,22 @@ class _Process:
             self._process.wait(GRACE_S)
         self._kill()
         code = self._process.wait()
-        if code < 0:
-            return ArmFailed("crashed", f"its process was ended by {signal.Signals(-code).name}")
-        return ArmFailed("crashed", f"its process ended with exit status {code}")
+        if code >= 0:
+            return self._failed("crashed", f"its process ended with exit status {code}")
+        names = {each.value: each.name for each in signal.Signals}
+        return self._failed("crashed", f"its process was ended by {names.get(-code, f'signal {-code}')}")
+
+    def _failed(self, status: str, reason: str, traceback: str | None = None) -> ArmFailed:
+        self._grace_s = 0.0
+        return ArmFailed(status, self._where + reason, traceback)
 
     def end(self) -> None:
-        """Let the arm end by itself for a moment, then kill its process group."""
+        """Let the arm end by itself for a moment, unless it failed, then kill its process group."""
         assert self._process.stdin is not None
         with suppress(OSError):
             self._process.stdin.close()
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(GRACE_S)
+            self._process.wait(self._grace_s)
         self._kill()
         self._process.wait()
 
@@ -222,8 +250,9 @@ def _kill_descendants() -> None:
     """
     if sys.platform != "linux":
         return
-    patience = time.monotonic() + GRACE_S
-    while pids := counters.descendants(os.getpid()):
+    began = time.monotonic()
+    patience = began + GRACE_S
+    while (pids := counters.descendants(os.getpid())) and time.monotonic() < began + PATIENCE_S:
         for pid in pids:
             if time.monotonic() > patience or not _is_resource_tracker(pid):
                 with suppress(ProcessLookupError, PermissionError):

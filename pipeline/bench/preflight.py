@@ -9,19 +9,22 @@ import time
 from .errors import BadInput
 from .messages import Message
 from .spans import Spans
-from .workload import Map, Workload
+from .workload import Workload, spread
+
+TASKS_A_WORKER = 4
+"""An automatic sample has so many tasks for each worker of the largest count."""
 
 
 def run(workload: Workload, command: Message) -> Message:
     """Choose the sample, see whether it can be pickled, and time one batch of it in a plain loop, cold and warm.
 
     Args:
-        command: `sample` (`auto`, `all` or a number), `widest` (the largest number of workers), `least` (how
-            many inputs an automatic sample has at least), `most_s` (how long its batch should last at most) and
-            `travels` (whether a backend sends the task to other processes), `task` (its reference).
+        command: `sample` (`auto`, `all` or a number), `widest` (the largest number of workers), `most_s`
+            (how long the batch of an automatic sample should last at most), `travels` (whether a backend sends
+            the task to other processes), `task` (its reference).
 
     Returns:
-        tasks, available, sample (indices, `None` for all), cold_s, warm_s, task_s (one task's mean time, `None`
+        tasks, available, sample (how many, `None` for all), cold_s, warm_s, task_s (one task's mean time, `None`
         where nothing went through the map), widest (the largest number of inputs in one call of the map).
 
     Raises:
@@ -32,7 +35,7 @@ def run(workload: Workload, command: Message) -> Message:
     sample = _choose(workload, command)
     chosen = workload.sampled(sample)
     spans = Spans()
-    batch = chosen.bind(spans.wrap(_loop))
+    batch = chosen.bind(spans.wrap(lambda function, inputs: [function(each) for each in inputs]))
     seconds = []
     for _ in range(2):
         if workload.reset:
@@ -52,9 +55,6 @@ def run(workload: Workload, command: Message) -> Message:
     }
 
 
-_loop: Map = lambda function, inputs: [function(each) for each in inputs]  # noqa: E731 - a value of type Map
-
-
 def _pickle(workload: Workload, task: str) -> None:
     travelling = [(f"workload.task={task}", "define it with def at a module's top level", workload.task)]
     for number, each in enumerate(workload.inputs):
@@ -68,25 +68,21 @@ def _pickle(workload: Workload, task: str) -> None:
             ) from None
 
 
-def _choose(workload: Workload, command: Message) -> list[int] | None:
+def _choose(workload: Workload, command: Message) -> int | None:
     wanted, available = command["sample"], workload.available
     if wanted == "all" or (wanted == "auto" and workload.job is not None):
         return None
     if wanted == "auto":
-        if available <= command["least"]:
-            return None
         # Whole shares for the largest number of workers, so that a sample is as balanced as the batch it stands for.
         share = command["widest"]
+        least = TASKS_A_WORKER * share
+        if available <= least:
+            return None
         fits = int(command["most_s"] / max(_estimate_task_s(workload), 1e-9))
-        wanted = max(command["least"], fits // share * share)
+        wanted = max(least, fits // share * share)
         if wanted > 0.75 * available:
             return None
-    return None if wanted >= available else spread(wanted, available)
-
-
-def spread(count: int, available: int) -> list[int]:
-    """`count` indices spread evenly over `available`."""
-    return [(2 * i + 1) * available // (2 * count) for i in range(count)]
+    return None if wanted >= available else int(wanted)
 
 
 def _estimate_task_s(workload: Workload) -> float:

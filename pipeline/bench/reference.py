@@ -5,12 +5,21 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import sys
-import traceback
+import sysconfig
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from .errors import BadInput
+
+_LAZY = (
+    (inspect.iscoroutinefunction, "an async function"),
+    (inspect.isasyncgenfunction, "an async generator"),
+    (inspect.isgeneratorfunction, "a generator"),
+)
 
 
 def load(reference: str, key: str) -> object:
@@ -26,10 +35,31 @@ def load(reference: str, key: str) -> object:
         try:
             found = getattr(found, part)
         except AttributeError:
-            public = [each for each in vars(module) if not each.startswith("_")]
+            public = [
+                name
+                for name, each in vars(module).items()
+                if not name.startswith("_") and not isinstance(each, ModuleType)
+            ]
             raise BadInput(
                 f"{key}={reference}: {place} has no {name!r}; it has {', '.join(public[:12]) or 'nothing public'}"
             ) from None
+    return found
+
+
+def load_function(reference: str, key: str) -> Callable[..., Any]:
+    """The function that `reference` names.
+
+    Raises:
+        BadInput: there is none, or calling it would run nothing.
+    """
+    found = load(reference, key)
+    if not callable(found):
+        raise BadInput(f"{key}={reference} is of type {type(found).__name__}, which cannot be called; name a function")
+    for is_lazy, kind in _LAZY:
+        if is_lazy(found):
+            raise BadInput(
+                f"{key}={reference} is {kind}: calling it runs nothing; wrap it in a function that does the work"
+            )
     return found
 
 
@@ -50,11 +80,11 @@ def load_module(place: str, said: str) -> ModuleType:
                 f"{said}: there is no module {error.name!r} in {_own_path()}, or installed for {sys.executable}; "
                 "start from the folder that holds it, install it, or name its file: path/file.py:name"
             ) from None
-        raise BadInput(f"{said}: importing {place} raised {_last_line(error)}") from error
+        raise BadInput(f"{said}: importing {place} raised {describe(error)}") from error
     except FileNotFoundError:
         raise BadInput(f"{said}: there is no file {place}") from None
-    except Exception as error:
-        raise BadInput(f"{said}: importing {place} raised {_last_line(error)}") from error
+    except (Exception, SystemExit) as error:
+        raise BadInput(f"{said}: importing {place} raised {describe(error)}") from error
 
 
 def _load_file(path: Path) -> ModuleType:
@@ -82,11 +112,13 @@ def _load_file(path: Path) -> ModuleType:
 
 def _own_path() -> str:
     """The entries of `sys.path` that are the user's: neither the interpreter's nor ours."""
-    theirs = (sys.prefix, sys.base_prefix)
-    entries = [Path(entry).absolute() for entry in sys.path if not entry.startswith(theirs)]
-    own = [str(entry) for entry in entries if not entry.joinpath(__package__).is_dir()]
-    return ", ".join(dict.fromkeys(own))
+    theirs = [Path(each) for each in sysconfig.get_paths().values()]
+    entries = [Path(entry).absolute() for entry in sys.path if not entry.endswith(".zip")]
+    own = [entry for entry in entries if not any(entry.is_relative_to(each) for each in theirs)]
+    return ", ".join(dict.fromkeys(str(entry) for entry in own if not entry.joinpath(__package__).is_dir()))
 
 
-def _last_line(error: BaseException) -> str:
-    return traceback.format_exception_only(error)[-1].strip()
+def describe(error: BaseException) -> str:
+    """An exception in one line: its type and the first line of its text."""
+    text = next(iter(str(error).splitlines()), "")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -7,7 +7,7 @@ import inspect
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from . import reference
@@ -45,11 +45,11 @@ class Workload:
             raise BadInput("workload.task is missing: write workload.task=module:function")
         return lambda: map_(task, inputs)
 
-    def sampled(self, indices: Sequence[int] | None) -> Workload:
-        """The same workload over some of its inputs, all for `None`."""
-        if indices is None:
+    def sampled(self, count: int | None) -> Workload:
+        """The same workload over `count` of its inputs, spread evenly over them; all for `None`."""
+        if count is None:
             return self
-        return Workload(self.task, self.job, [self.inputs[i] for i in indices], self.available, self.reset)
+        return replace(self, inputs=[self.inputs[each] for each in spread(count, self.available)])
 
 
 @contextmanager
@@ -57,7 +57,7 @@ def open_workload(description: Mapping[str, Any]) -> Iterator[Workload]:
     """Import what the description names and build its inputs; inputs that are a context manager stay open inside.
 
     Args:
-        description: `task` or `job`, `inputs`, `params`, `reset`, as in the configuration; a relative file
+        description: `task` or `job`, `inputs`, `params`, `reset`, `check`, as in the configuration; a relative file
             already made absolute. `inputs` may also be `{"pickle": path}`.
 
     Raises:
@@ -67,13 +67,15 @@ def open_workload(description: Mapping[str, Any]) -> Iterator[Workload]:
     taken: set[str] = set()
     task = job = reset = None
     if description["job"] is not None:
-        job = _with_params(_function(description["job"], "workload.job"), params, taken)
+        job = _load_bound(description["job"], "workload.job", ("map", "inputs"), params, taken)
     elif description["task"] is not None:
-        task = _with_params(_function(description["task"], "workload.task"), params, taken)
+        task = _load_bound(description["task"], "workload.task", ("an input",), params, taken)
     else:
         raise BadInput("workload.task is missing: write workload.task=module:function")
     if description["reset"] is not None:
-        reset = _with_params(_function(description["reset"], "workload.reset"), params, taken)
+        reset = _load_bound(description["reset"], "workload.reset", (), params, taken)
+    if description["check"] not in ("auto", "none"):
+        _load_bound(description["check"], "workload.check", ("expected", "got"), {}, taken)
     with ExitStack() as stack:
         inputs = _build_inputs(description["inputs"], params, taken, stack)
         for name, value in params.items():
@@ -91,29 +93,32 @@ def modules(description: Mapping[str, Any]) -> list[str]:
     return [each.rpartition(":")[0] for each in named if each is not None]
 
 
-_LAZY = (
-    (inspect.iscoroutinefunction, "an async function"),
-    (inspect.isasyncgenfunction, "an async generator"),
-    (inspect.isgeneratorfunction, "a generator"),
-)
+def spread(count: int, available: int) -> list[int]:
+    """`count` indices spread evenly over `available`."""
+    return [(2 * each + 1) * available // (2 * count) for each in range(count)]
 
 
-def _function(named: str, key: str) -> Callable[..., Any]:
-    found = reference.load(named, key)
-    if not callable(found):
-        raise BadInput(f"{key}={named} is of type {type(found).__name__}, which cannot be called; name a function")
-    for is_lazy, kind in _LAZY:
-        if is_lazy(found):
-            raise BadInput(
-                f"{key}={named} is {kind}: calling it runs nothing; wrap it in a function that does the work"
-            )
-    return found
-
-
-def _with_params(function: Callable[..., Any], params: Mapping[str, Any], taken: set[str]) -> Callable[..., Any]:
+def _load_bound(
+    named: str, key: str, arguments: Sequence[str], params: Mapping[str, Any], taken: set[str]
+) -> Callable[..., Any]:
+    function = reference.load_function(named, key)
     accepted = _accepted(function, params)
     taken.update(accepted)
+    _check_call(function, f"{key}={named}", arguments, accepted)
     return functools.partial(function, **accepted) if accepted else function
+
+
+def _check_call(function: Callable[..., Any], said: str, arguments: Sequence[str], params: Mapping[str, Any]) -> None:
+    """See that the function can be called with that many arguments and these parameters, where it tells."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some builtins tell nothing of themselves: let the call decide
+        return
+    try:
+        signature.bind(*arguments, **params)
+    except TypeError as error:
+        called = f"({', '.join([*arguments, *(f'{name}=...' for name in params)])})"
+        raise BadInput(f"{said}: it is called as {called}, which {signature} does not allow ({error})") from None
 
 
 def _accepted(function: Callable[..., Any], params: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,6 +147,7 @@ def _build_inputs(given: Any, params: Mapping[str, Any], taken: set[str], stack:
     if callable(found) and not _is_iterable(found):
         accepted = _accepted(found, params)
         taken.update(accepted)
+        _check_call(found, f"workload.inputs={given}", (), accepted)
         found = found(**accepted)
     if not _is_iterable(found):
         if not hasattr(type(found), "__enter__"):

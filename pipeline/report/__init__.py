@@ -20,9 +20,10 @@ def write(run: Run, folder: Path) -> None:
 
 def files(run: Run) -> Iterator[tuple[str, str | bytes]]:
     """Each file's name below the run's folder, and its content."""
-    from . import content, data, figures, markdown, page
+    from . import content, data, figures, markdown, page, unfinished
     from .text import clean_run
 
+    open_end = unfinished.describe(run)
     run = clean_run(run)
     summary, samples = tables.summarise(run), tables.samples(run)
     verdicts = verdict.decide(run)
@@ -36,6 +37,6 @@ def files(run: Run) -> Iterator[tuple[str, str | bytes]]:
     for drawing in drawings:
         yield f"figures/{drawing.name}.svg", drawing.svg
         yield f"figures/{drawing.name}.png", drawing.png
-    report = content.gather(run, summary, verdicts, drawings)
+    report = content.gather(run, summary, verdicts, drawings, open_end)
     yield "report.md", markdown.render(report)
     yield "report.html", page.render(report)

@@ -10,31 +10,34 @@ import pandas as pd
 
 from ..evidence import Run
 from ..verdict import NOT_ENOUGH, STAY_SERIAL, USE, Verdict
-from ..wording import pool_name
-from . import method, surroundings, troubles
+from ..wording import factor, pool_name
+from . import method, surroundings, these_trials, troubles
 from .figures import Drawing
 from .summary_table import Table, make_table
 from .surroundings import Facts
-from .text import one_line
+from .text import one_line, shorten
 from .troubles import Excerpt
+from .unfinished import Unfinished
 
 Names = dict[str, str]
 
 
 @dataclass(frozen=True)
 class Headline:
-    """One workload's verdict: what to do, what that gives, and why."""
+    """One workload's verdict: what to do, what that gives (`marked` where that holds for these trials only), and why."""
 
     workload: str
     decision: str
     answer: str
     gain: str
+    marked: bool
     because: tuple[str, ...]
 
     @property
     def sentence(self) -> str:
         """Both in one."""
-        return f"{self.answer}{': ' if self.gain else ''}{self.gain}."
+        mark = these_trials.DAGGER if self.marked else ""
+        return f"{self.answer}{': ' if self.gain else ''}{self.gain}{mark}."
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,10 @@ class Report:
     version: str
     measured_on: str
     machine: str
-    unfinished: str | None
+    unfinished: Unfinished | None
     headlines: tuple[Headline, ...]
     table: Table
+    footnote: str
     drawings: tuple[Drawing, ...]
     method: tuple[str, ...]
     failures: tuple[Excerpt, ...]
@@ -58,19 +62,28 @@ class Report:
     command: str
 
 
-def gather(run: Run, summary: pd.DataFrame, verdicts: Sequence[Verdict], drawings: Sequence[Drawing]) -> Report:
+def gather(
+    run: Run,
+    summary: pd.DataFrame,
+    verdicts: Sequence[Verdict],
+    drawings: Sequence[Drawing],
+    unfinished: Unfinished | None,
+) -> Report:
     """Everything that is said about a run."""
     header = run.header
     variants: Names = dict(zip(summary["cell"], summary["variant"], strict=True))
-    chosen = {verdict.chosen.cell["id"] for verdict in verdicts if verdict.chosen}
+    chosen = {each.chosen.cell["id"]: each.chosen for each in verdicts if each.chosen}
+    table = make_table(summary, chosen)
+    marked = table.marked | {id_ for id_, each in chosen.items() if not each.speedup.beyond_these_trials}
     return Report(
         name=one_line(header["name"]),
         version=header["version"],
         measured_on=datetime.fromtimestamp(header["began"], UTC).strftime("%d %B %Y, %H:%M UTC"),
         machine=surroundings.machine_in_a_line(header["surroundings"]),
-        unfinished=method.unfinished(run),
+        unfinished=unfinished,
         headlines=tuple(_headline(verdict, variants) for verdict in verdicts),
-        table=make_table(summary, chosen),
+        table=table,
+        footnote=these_trials.footnote(run, marked),
         drawings=tuple(drawings),
         method=method.sentences(run),
         failures=troubles.failures(run, variants),
@@ -83,17 +96,18 @@ def gather(run: Run, summary: pd.DataFrame, verdicts: Sequence[Verdict], drawing
 
 
 def _headline(verdict: Verdict, variants: Names) -> Headline:
-    answer, gain = _ANSWERS.get(verdict.decision, ""), ""
+    answer, gain, marked = _ANSWERS.get(verdict.decision, ""), "", False
     if verdict.decision == USE and verdict.chosen is not None:
         chosen, speedup = verdict.chosen, verdict.chosen.speedup
         variant = variants[chosen.cell["id"]]
         answer = f"Use {pool_name(chosen.backend, chosen.workers)}" + (f" with {variant}" if variant else "")
         gain = (
-            f"{speedup.estimate:.2f} times as fast as a plain loop, "
-            f"95% interval {speedup.low:.2f} to {speedup.high:.2f}"
+            f"{factor(speedup.estimate)} times as fast as a plain loop, "
+            f"95% interval {factor(speedup.low)} to {factor(speedup.high)}"
         )
-    because = tuple(one_line(each) for each in verdict.because)
-    return Headline(one_line(verdict.workload), verdict.decision, one_line(answer), gain, because)
+        marked = not speedup.beyond_these_trials
+    because = tuple(shorten(one_line(each), 2_000) for each in verdict.because)
+    return Headline(one_line(verdict.workload), verdict.decision, one_line(answer), gain, marked, because)
 
 
 _ANSWERS = {NOT_ENOUGH: "Not enough evidence yet", STAY_SERIAL: "Stay with a plain loop"}

@@ -49,8 +49,8 @@ def parquet(frame: pd.DataFrame) -> bytes:
     return stream.getvalue()
 
 
-def _guard(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
+def _guard(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _json(value: Any) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from .content import Report
-from .summary_table import Table
+from .summary_table import Column, Table
 from .surroundings import Facts
 from .text import one_line
 from .troubles import Excerpt
@@ -23,13 +23,16 @@ def _parts(report: Report) -> Iterator[str]:
     yield f"# {_text(report.name)}"
     yield _text(f"Measured on {report.measured_on}: {report.machine}. Version {report.version}.")
     if report.unfinished:
-        yield f"**{_text(report.unfinished)}**"
+        yield f"**{_text(report.unfinished.sentence)}**"
+        yield _code(report.unfinished.command, "sh")
     for headline in report.headlines:
         yield f"## {_text(headline.workload)}"
         yield f"**{_text(headline.sentence)}**"
         yield "\n".join(f"- {_text(each)}" for each in headline.because)
     yield "## Summary"
     yield _table(report.table)
+    if report.footnote:
+        yield _text(report.footnote)
     if report.table.left_out:
         yield f"{report.table.left_out:,} more rows are in summary.csv."
     yield "## Figures"
@@ -38,7 +41,7 @@ def _parts(report: Report) -> Iterator[str]:
     yield "## How it was measured"
     for sentence in report.method:
         yield _text(sentence)
-    yield from _excerpts("Not measured", "Traceback", report.failures)
+    yield from _excerpts("Not measured", "Details", report.failures)
     yield from _excerpts("What the measured functions printed", "Output", report.printed)
     yield "## Environment"
     for facts in report.environment:
@@ -53,9 +56,10 @@ def _parts(report: Report) -> Iterator[str]:
 
 
 def _table(table: Table) -> str:
-    heads = [_text(column.title) for column in table.columns]
-    rules = ["---:" if column.numeric else ":---" for column in table.columns]
-    rows = [[_marked(_text(text), row.kind) for text in row.texts] for row in table.rows]
+    columns = [*table.columns, *([Column("Note", numeric=False)] if any(row.note for row in table.rows) else [])]
+    heads = [_text(column.title) for column in columns]
+    rules = ["---:" if column.numeric else ":---" for column in columns]
+    rows = [[_marked(_text(text), row.kind) for text in (*row.texts, row.note)[: len(columns)]] for row in table.rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [heads, rules, *rows])
 
 

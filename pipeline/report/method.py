@@ -5,8 +5,11 @@ from __future__ import annotations
 from ..evidence import Run
 from ..journal import Record
 from ..wording import seconds
+from .surroundings import MOST_WORKLOADS
+from .text import first_line
 
-MOST_WORKLOADS = 12
+_LEAST, _MOST = "20 ms", "250 ms"
+"""As in `bench.trial`, which reports don't import: a journal's numbers were made by the protocol of its time."""
 
 
 def sentences(run: Run) -> tuple[str, ...]:
@@ -22,8 +25,8 @@ def sentences(run: Run) -> tuple[str, ...]:
     lost = len(run.trials) - good
     ended = f", {lost:,} more ended early" if lost else ""
     pairs = (
-        "Each cell was measured in pairs: in every round one batch in a plain loop and one in the cell, one right "
-        f"after the other, in random order, each in a process of its own. {rounds}"
+        "Each cell was measured in pairs: in every round the batch ran in a plain loop and in the cell, one right "
+        f"after the other, in random order, each in a process of its own. {rounds}{_repeats(run)}"
     )
     intervals = (
         "A round gives one ratio, loop time / cell time. The speed-up is the median of all rounds' ratios. Its 95% "
@@ -33,22 +36,26 @@ def sentences(run: Run) -> tuple[str, ...]:
     )
     profile = (
         f"The profile aimed at intervals of ±{measure.target:.0%} and allowed {seconds(measure.budget_s)} or "
-        f"{measure.max_rounds:,} rounds a cell, in {measure.trials} trials or more of at most "
-        f"{seconds(measure.timeout_s)} each. This run holds {trials}{ended}."
+        f"{measure.max_rounds:,} rounds a cell. It aimed at {measure.trials} trials a cell before the first look at "
+        f"its interval, of at most {seconds(measure.timeout_s)} each; a slow cell's budget may end it before. This run "
+        f"holds {trials}{ended}."
     )
     return (pairs, intervals, profile, *_batches(run))
 
 
-def unfinished(run: Run) -> str | None:
-    """What to say where the run's end is missing."""
-    last = run.records[-1]
-    if last["kind"] == "end" and last["reason"] == "finished":
-        return None
-    waiting = sum(evidence.status == "not run" for evidence in run.evidence.values())
-    cells = {0: "Some cells have fewer rounds than were planned", 1: "1 cell is still to be measured"}.get(
-        waiting, f"{waiting:,} cells are still to be measured"
+def _repeats(run: Run) -> str:
+    """How often short batches were repeated, as a further sentence; empty where none was."""
+    repeats = [trial["repeat"] for trial in run.trials if trial["status"] == "measured"]
+    several = [repeat for repeat in repeats if repeat > 1]
+    if not several:
+        return ""
+    least, most = min(several), max(several)
+    times = f"{least:,} times" if least == most else f"{least:,} to {most:,} times"
+    where = "" if len(several) == len(repeats) else f" in {len(several):,} of {len(repeats):,} trials"
+    return (
+        f" Short batches were repeated, equally often in both, until the shorter of the two lasted {_LEAST}, but not so "
+        f"often that the longer one lasted over {_MOST}: {times}{where}. What is given is the time of one."
     )
-    return f"This run is not finished. {cells}; the same command goes on where it stopped."
 
 
 def _batches(run: Run) -> list[str]:
@@ -62,7 +69,8 @@ def _batches(run: Run) -> list[str]:
 def _batch(look: Record) -> str:
     if look["status"] != "measured":
         return (
-            f"{look['name']}: nothing could be measured, as its first batch already {look['status']}: {look['reason']}"
+            f"{look['name']}: nothing could be measured, as its first batch already {look['status']}: "
+            f"{first_line(look['reason'] or '')}"
         )
     tasks, available = look["tasks"], look["available"]
     inputs = (

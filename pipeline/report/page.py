@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from .content import Report
-from .figures import Drawing
+from .figures import Box, Drawing
 from .figures.style import THEMED
 
 
@@ -26,8 +26,8 @@ def render(report: Report) -> str:
     return environment.get_template("report.html.jinja").render(report=report, inline=inline)
 
 
-def inline(drawing: Drawing) -> Markup:
-    """The figure's SVG for within the page: its ids its own, its ink and paper those of the page."""
+def inline(drawing: Drawing) -> list[Markup]:
+    """The figure's SVGs for within the page, one a panel: their ids their own, their ink and paper those of the page."""
     svg = drawing.svg[drawing.svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>\s*|<style.*?</style>\s*", "", svg, flags=re.DOTALL)
     prefix = f"figure-{drawing.name}-"
@@ -36,9 +36,30 @@ def inline(drawing: Drawing) -> Markup:
     for colour, variable in THEMED.items():
         svg = re.sub(rf'(style="[^"]*?){colour}', rf"\1var({variable})", svg)
         svg = re.sub(rf'(style="[^"]*?){colour}', rf"\1var({variable})", svg)
-    label = escape(f"{drawing.title}. {drawing.alt}")
-    width = re.search(r'<svg[^>]*?\bwidth="([\d.]+)pt"', svg)
-    most = f"{float(width[1]) * 4 / 3:.0f}px" if width else "100%"
-    opening = f'<svg role="img" aria-label="{label}" style="max-width: {most}"'
-    svg = re.sub(r' (?:width|height)="[\d.]+pt"', "", svg.replace("<svg", opening, 1), count=2)
-    return Markup(svg)  # noqa: S704 - made by matplotlib, which escapes the texts in it
+    groups = [_group(svg, f"{prefix}{id_}") for id_ in drawing.panels]
+    # Clip paths are shared; they are found from every panel, as all are in one document.
+    shared = svg[svg.rindex("\n </g>") + len("\n </g>") : svg.rindex("</svg>")]
+    alone = f"{drawing.title}. {drawing.alt}"
+    if not groups:
+        size = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
+        assert size is not None
+        content = svg[svg.index(">") + 1 : svg.rindex("</svg>")]
+        return [_svg(Box(0, 0, float(size[1]), float(size[2])), content, alone)]
+    labels = [alone] if len(groups) == 1 else [f"{drawing.title}, panel {n}" for n in range(1, len(groups) + 1)]
+    contents = [groups[0] + shared, *groups[1:]]
+    return [_svg(*each) for each in zip(drawing.panels.values(), contents, labels, strict=True)]
+
+
+def _group(svg: str, id_: str) -> str:
+    """The group of that id: matplotlib indents by depth, and the texts within are escaped."""
+    found = re.search(rf'^  <g id="{re.escape(id_)}">\n.*?^  </g>\n', svg, flags=re.DOTALL | re.MULTILINE)
+    assert found is not None
+    return found[0]
+
+
+def _svg(box: Box, content: str, label: str) -> Markup:
+    view = f"{box.left:.2f} {box.top:.2f} {box.width:.2f} {box.height:.2f}"
+    return Markup(  # noqa: S704 - made by matplotlib, which escapes the texts in it
+        f'<svg role="img" aria-label="{escape(label)}" style="max-width: {box.width * 4 / 3:.0f}px" viewBox="{view}" '
+        f'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">\n{content}</svg>'
+    )

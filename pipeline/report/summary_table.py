@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from ..wording import megabytes, seconds
-from .text import one_line, shorten
+from ..wording import factor, megabytes, seconds
+from .text import first_line, one_line, shorten
+from .these_trials import DAGGER
 
 MOST_ROWS = 1_000
 """So many rows are shown; the files have all."""
@@ -26,18 +27,20 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """A cell; `kind` is `anchor`, `chosen`, `missing` (it was not measured) or empty."""
+    """A cell; `kind` is `anchor`, `chosen`, `missing` (it was not measured) or empty, `note` what a reader must know."""
 
     texts: tuple[str, ...]
     kind: str
+    note: str
 
 
 @dataclass(frozen=True)
 class Table:
-    """The table and how many rows of the summary it leaves out."""
+    """The table, the cells whose intervals have a dagger, and how many rows of the summary it leaves out."""
 
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+    marked: frozenset[str]
     left_out: int
 
 
@@ -45,7 +48,7 @@ Cell = dict[str, Any]
 _Say = Callable[[Cell], str]
 
 
-def make_table(summary: pd.DataFrame, chosen: set[str]) -> Table:
+def make_table(summary: pd.DataFrame, chosen: Collection[str]) -> Table:
     """A row a cell; columns that would say nothing are left out."""
     records: list[Cell] = [
         {str(key): None if value is None or value is pd.NA else value for key, value in record.items()}
@@ -55,11 +58,15 @@ def make_table(summary: pd.DataFrame, chosen: set[str]) -> Table:
     columns = [(column, say) for column, say, always in _COLUMNS if always or any(say(record) for record in records)]
     if len(anchors) == 1:
         columns = columns[1:]
-    rows = tuple(Row(tuple(say(record) for _, say in columns), _kind(record, chosen, anchors)) for record in records)
-    return Table(tuple(column for column, _ in columns), rows, len(summary) - len(rows))
+    rows = tuple(
+        Row(tuple(say(record) for _, say in columns), _kind(record, chosen, anchors), _note(record))
+        for record in records
+    )
+    marked = frozenset(record["cell"] for record in records if _interval(record).endswith(DAGGER))
+    return Table(tuple(column for column, _ in columns), rows, marked, len(summary) - len(rows))
 
 
-def _kind(record: Cell, chosen: set[str], anchors: set[str]) -> str:
+def _kind(record: Cell, chosen: Collection[str], anchors: Collection[str]) -> str:
     if record["cell"] in chosen:
         return "chosen"
     if record["status"] != "measured":
@@ -79,11 +86,16 @@ def _interval(record: Cell) -> str:
     low, high = record["speedup_low"], record["speedup_high"]
     if low is None or high is None or low == high:
         return ""
-    return f"{low:.2f} to {high:.2f}" if low > 0 and high < math.inf else "none yet"
+    if not (low > 0 and high < math.inf):
+        return "none yet"
+    beyond = record["beyond_these_trials"]
+    return f"{factor(low)} to {factor(high)}{'' if beyond is None or beyond else DAGGER}"
 
 
-def _status(record: Cell) -> str:
-    return "" if record["status"] == "measured" else str(record["status"])
+def _note(record: Cell) -> str:
+    reason = first_line(str(record["reason"] or ""))
+    status = "" if record["status"] == "measured" else ": ".join(filter(None, (record["status"], reason)))
+    return shorten("; ".join(filter(None, (status, one_line(str(record["flags"] or ""))))), 200)
 
 
 _COLUMNS: tuple[tuple[Column, _Say, bool], ...] = (
@@ -91,9 +103,8 @@ _COLUMNS: tuple[tuple[Column, _Say, bool], ...] = (
     (Column("Backend", False), _text("backend"), True),
     (Column("Workers", True), _number("workers", str), True),
     (Column("Variant", False), _text("variant"), False),
-    (Column("Status", False), _status, False),
     (Column("Batch", True), _number("batch_s", seconds), True),
-    (Column("Speed-up", True), _number("speedup", "{:.2f}x".format), True),
+    (Column("Speed-up", True), _number("speedup", lambda times: f"{factor(times)}x"), True),
     (Column("95% interval", True), _interval, True),
     (Column("Efficiency", True), _number("efficiency", "{:.0%}".format), True),
     (Column("Start-up", True), _number("startup_s", seconds), True),
@@ -102,5 +113,4 @@ _COLUMNS: tuple[tuple[Column, _Say, bool], ...] = (
     (Column("Chunk", True), _number("chunksize", "{:,}".format), False),
     (Column("Trials", True), _number("trials", "{:,}".format), True),
     (Column("Rounds", True), _number("rounds", "{:,}".format), True),
-    (Column("Flags", False), _text("flags"), False),
 )

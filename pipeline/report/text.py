@@ -34,6 +34,11 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+def first_line(text: str) -> str:
+    """The first of its lines that says something."""
+    return next(filter(None, map(one_line, text.splitlines())), "")
+
+
 def shorten(text: str, most: int) -> str:
     """At most so many characters of it, the end of a longer one cut off."""
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..evidence import Run
 from ..journal import Record
 from ..wording import pool_name
-from .text import excerpt, one_line, shorten
+from .text import excerpt, first_line, one_line, shorten
 
 MOST_EXCERPTS = 20
 MOST_NAMED = 6
@@ -37,12 +37,18 @@ def failures(run: Run, variants: Mapping[str, str]) -> tuple[Excerpt, ...]:
     found = [
         Excerpt(
             f"{one_line(workload)}, {_listed(cells)}: {status}",
-            shorten(one_line(reason), 1_000),
-            excerpt(tracebacks[workload, status, reason], head=20, tail=40),
+            shorten(first_line(reason), 1_000),
+            excerpt(_details(reason, tracebacks[workload, status, reason]), head=20, tail=40),
         )
         for (workload, status, reason), cells in names.items()
     ]
     return _at_most(found, "more reasons; the summary has all")
+
+
+def _details(reason: str, traceback: str) -> str:
+    """The traceback, and before it a reason of several lines that it does not hold."""
+    said = reason.strip() if one_line(reason) != first_line(reason) else ""
+    return traceback if said in traceback else "\n\n".join(filter(None, (said, traceback)))
 
 
 def printed(run: Run, variants: Mapping[str, str]) -> tuple[Excerpt, ...]:

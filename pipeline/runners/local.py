@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -54,6 +56,16 @@ def _start_keeper(library: Path, scratch: Path) -> subprocess.Popen[bytes]:
     )
 
 
+def _end_orphans(library: Path) -> None:
+    """Kill the arms that a killed keeper left, with their pools: each leads a process group of its own."""
+    if sys.platform != "linux":
+        return
+    for process in Path("/proc").iterdir():
+        with suppress(OSError, ValueError):
+            if os.fsencode(library) in process.joinpath("cmdline").read_bytes().split(b"\0"):
+                os.killpg(os.getpgid(int(process.name)), signal.SIGKILL)
+
+
 class _Local:
     def __init__(self, library: Path, scratch: Path) -> None:
         self._library, self._scratch = library, scratch
@@ -77,5 +89,6 @@ class _Local:
                 yield Progress(assignment, message["progress"]["rounds"])
             if message is None:  # the measured code, or the system short of memory, killed it
                 self.stop()
+                _end_orphans(self._library)
                 self._keeper = _start_keeper(self._library, self._scratch)
             yield Outcome(assignment, self._node, None if message is None else message["done"])

@@ -30,11 +30,14 @@ def open_pool(workers: int, options: Mapping[str, Any], modules: Sequence[str]) 
         method = "forkserver" if sys.platform == "linux" else "spawn"
     chunksize = options["chunksize"]
     context = multiprocessing.get_context(method)
-    with ProcessPoolExecutor(
-        workers, mp_context=context, initializer=_start, initargs=(context.Barrier(workers), modules)
-    ) as pool:
-        for meeting in [pool.submit(_meet) for _ in range(workers)]:
-            meeting.result()
+    barrier = context.Barrier(workers)
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(barrier, modules)) as pool:
+        try:
+            for meeting in [pool.submit(_meet) for _ in range(workers)]:
+                meeting.result()
+        except BaseException:
+            barrier.abort()  # leaving the block waits for the workers, and they for one another
+            raise
         yield lambda function, inputs: list(pool.map(function, inputs, chunksize=chunksize))
 
 

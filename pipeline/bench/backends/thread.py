@@ -16,6 +16,10 @@ def open_pool(workers: int, options: Mapping[str, Any], modules: Sequence[str]) 
     """A pool whose threads have all answered: they met at a barrier that opens for `workers` of them at once."""
     barrier = threading.Barrier(workers)
     with ThreadPoolExecutor(workers) as pool:
-        for meeting in [pool.submit(barrier.wait) for _ in range(workers)]:
-            meeting.result()
+        try:
+            for meeting in [pool.submit(barrier.wait) for _ in range(workers)]:
+                meeting.result()
+        except BaseException:
+            barrier.abort()  # leaving the block waits for the threads, and they for one another
+            raise
         yield lambda function, inputs: list(pool.map(function, inputs))

@@ -43,12 +43,24 @@ class Module(Protocol):
 
 
 @dataclass(frozen=True)
+class Box:
+    """Where a panel with all its labels is, in points from the figure's upper left."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
 class Drawing:
-    """A figure as files."""
+    """A figure as files; `panels` are the boxes of the groups in the SVG that the page can set apart, by their ids."""
 
     name: str
     title: str
     alt: str
+    caption: str
+    panels: dict[str, Box]
     svg: str
     png: bytes
 
@@ -65,7 +77,31 @@ def _draw(name: str, summary: pd.DataFrame, samples: pd.DataFrame) -> Drawing:
     svg, png = io.StringIO(), io.BytesIO()
     figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     figure.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})
-    return Drawing(name, module.TITLE, module.ALT, _with_system_fonts(svg.getvalue()), png.getvalue())
+    caption = " ".join(text.get_text() for text in figure.texts if text.get_text() != module.TITLE)
+    drawn = _with_system_fonts(svg.getvalue())
+    return Drawing(name, module.TITLE, module.ALT, caption, _panels(figure), drawn, png.getvalue())
+
+
+def _panels(figure: Figure) -> dict[str, Box]:
+    """The boxes of all axes that have an id, all with the margins of the widest, so that they are shown alike."""
+    found = {str(axes.get_gid()): axes for axes in figure.axes if axes.get_gid()}
+    if not found:
+        return {}
+    inner = [axes.get_window_extent() for axes in found.values()]
+    outer = [axes.get_tightbbox() for axes in found.values()]
+    pairs = [(each, around) for each, around in zip(inner, outer, strict=True) if around is not None]
+    left, right = max(each.x0 - around.x0 for each, around in pairs), max(around.x1 - each.x1 for each, around in pairs)
+    below, above = max(each.y0 - around.y0 for each, around in pairs), max(around.y1 - each.y1 for each, around in pairs)
+    to_pt, top = 72 / figure.dpi, figure.bbox.height
+    return {
+        id_: Box(
+            (each.x0 - left) * to_pt,
+            (top - each.y1 - above) * to_pt,
+            (each.width + left + right) * to_pt,
+            (each.height + below + above) * to_pt,
+        )
+        for id_, each in zip(found, inner, strict=True)
+    }
 
 
 def _with_system_fonts(svg: str) -> str:

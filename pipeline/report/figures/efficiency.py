@@ -12,7 +12,7 @@ from .labels import Label
 from .lines import put_lines
 from .panels import Panel, as_floats, draw_panels
 from .scales import set_share
-from .speedup import no_interval
+from .speedup import on_intervals
 from .style import MUTED
 
 TITLE = "Efficiency"
@@ -34,4 +34,4 @@ def draw(summary: pd.DataFrame, samples: pd.DataFrame) -> Figure:  # noqa: ARG00
         axes.axhline(1, color=MUTED, lw=1.2, ls=(0, (4, 3)), zorder=1)
         return [*labels, Label("ideal", None, 1.0)]
 
-    return draw_panels(summary, TITLE, "speed-up / workers", put_data, [_NOTE, *no_interval(summary)])
+    return draw_panels(summary, TITLE, "speed-up / workers", put_data, [_NOTE, *on_intervals(summary)])

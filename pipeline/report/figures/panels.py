@@ -52,11 +52,14 @@ PutData = Callable[[Axes, Panel], list[Label]]
 
 
 def draw_panels(summary: pd.DataFrame, title: str, y_label: str, put_data: PutData, notes: Sequence[str]) -> Figure:
-    """A figure of one panel for each workload, laid out once, in inches."""
+    """A figure of one panel for each workload, laid out once, in inches.
+
+    The page takes it apart: its panels, whose axes' ids begin with `panel_`, and its caption, all texts but the title.
+    """
     panels, more = _panels(summary)
     columns = min(2, len(panels))
     rows = math.ceil(len(panels) / columns)
-    width, height = (7.2, 3.0) if columns == 1 else (3.35, 2.5)
+    width, height = (4.6, 3.0) if columns == 1 else (3.35, 2.5)
     longest = max(len(text) for panel in panels for text in ["plain loop", *panel.rows["line"]])
     cell_width = _LEFT_IN + width + 0.42 + longest * _CHARACTER_IN[SMALL_PT]
     cell_height = _TITLE_IN + height + _AXIS_IN
@@ -75,6 +78,7 @@ def draw_panels(summary: pd.DataFrame, title: str, y_label: str, put_data: PutDa
         box = ((column * cell_width + _LEFT_IN) / total_width, bottom / total_height)
         axes = figure.add_axes((*box, width / total_width, height / total_height))
         axes.set_title(shorten(one_line(panel.workload), int(cell_width * 9)), pad=10, x=-(_LEFT_IN - 0.12) / width)
+        axes.set_gid(f"panel_{number}")
         axes.grid(visible=False, axis="x")
         if panel.rows.empty:
             _put_nothing(axes)
@@ -83,8 +87,8 @@ def draw_panels(summary: pd.DataFrame, title: str, y_label: str, put_data: PutDa
         axes.set_ylabel(y_label, va="top")
         axes.yaxis.set_label_coords(-(_LEFT_IN - 0.12) / width, 0.5)
         put_labels(axes, put_data(axes, panel))
-    for number, line in enumerate(reversed(caption)):
-        y = (0.12 + number * _CAPTION_LINE_IN) / total_height
+    for number, line in enumerate(caption):
+        y = (0.12 + (len(caption) - 1 - number) * _CAPTION_LINE_IN) / total_height
         figure.text(left, y, line, size=SMALL_PT, color=MUTED, va="bottom")
     return figure
 

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator
 
+from ...wording import seconds
+
 _MOST_TICKS = 7
-_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 
 
 def set_seconds(axes: Axes, values: Sequence[float]) -> None:
     """From zero, or logarithmic where the values span more than a decade; ticks say their unit."""
     least, most = min(values), max(values)
     if most / least <= 10:
-        _linear(axes, most, _unit_of(most))
+        _linear(axes, most, _in_seconds)
         return
     low, high = least / 1.25, most * 1.25
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     steps: tuple[int, ...] = (1, 2, 5) if len(decades) <= 3 else (1, 3) if len(decades) <= 4 else (1,)
     ticks = [step * 10.0**decade for decade in decades for step in steps]
-    _set_log(axes, low, high, ticks, [_in_its_unit(tick) for tick in ticks], base=10)
+    _set_log(axes, low, high, ticks, [_in_seconds(tick) for tick in ticks], base=10)
 
 
 def set_times(axes: Axes, values: Sequence[float], highest: float) -> None:
@@ -39,18 +40,14 @@ def set_times(axes: Axes, values: Sequence[float], highest: float) -> None:
 
 def set_share(axes: Axes, values: Sequence[float]) -> None:
     """From zero to a little over one, or over the highest value; ticks in per cent."""
-    most = max([*values, 1.0]) * 1.12
-    ticks = [tick for tick in MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(0, most) if 0 <= tick <= most]
-    axes.set_ylim(0, most)
-    _set_ticks(axes, ticks, [f"{tick:.0%}" for tick in ticks])
+    _linear(axes, max([*values, 1.0]), "{:.0%}".format)
 
 
-def _linear(axes: Axes, most: float, unit: tuple[str, float]) -> None:
-    name, size = unit
-    top = most / size * 1.12
+def _linear(axes: Axes, most: float, say: Callable[[float], str]) -> None:
+    top = most * 1.12
     ticks = [float(tick) for tick in MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(0, top) if 0 <= tick <= top]
-    axes.set_ylim(0, top * size)
-    _set_ticks(axes, [tick * size for tick in ticks], [f"{tick:g} {name}" if tick else "0" for tick in ticks])
+    axes.set_ylim(0, top)
+    _set_ticks(axes, ticks, [say(tick) for tick in ticks])
 
 
 def _set_log(axes: Axes, low: float, high: float, ticks: Sequence[float], texts: Sequence[str], base: int) -> None:
@@ -66,14 +63,9 @@ def _set_ticks(axes: Axes, ticks: Sequence[float], texts: Sequence[str]) -> None
     axes.yaxis.set_minor_locator(FixedLocator([]))
 
 
+def _in_seconds(tick: float) -> str:
+    return seconds(float(f"{tick:.6g}")) if tick else "0"  # 0.001 s is 1 ms however it was reckoned
+
+
 def _in_times(tick: float) -> str:
     return f"{tick:g}x" if tick >= 0.25 else f"1/{1 / tick:.0f}x"
-
-
-def _unit_of(seconds: float) -> tuple[str, float]:
-    return next((unit for unit in _UNITS if seconds >= unit[1] * 0.9995), _UNITS[-1])
-
-
-def _in_its_unit(seconds: float) -> str:
-    name, size = _unit_of(seconds)
-    return f"{seconds / size:g} {name}"

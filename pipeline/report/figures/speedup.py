@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..these_trials import SAID
 from .labels import Label
 from .lines import put_lines
 from .panels import Panel, as_floats, draw_panels
@@ -22,6 +23,7 @@ numbers."
 
 _NOTE = "Points are medians over rounds, bars their 95% intervals."
 _NO_INTERVAL = "Open markers have no interval yet: too few rounds."
+_ALL_ONLY, _SOME_ONLY = (f"{which} hold for these trials only: {SAID}." for which in ("The intervals", "Some intervals"))
 
 
 def draw(summary: pd.DataFrame, samples: pd.DataFrame) -> Figure:  # noqa: ARG001 - one signature for all
@@ -44,11 +46,13 @@ def draw(summary: pd.DataFrame, samples: pd.DataFrame) -> Figure:  # noqa: ARG00
         axes.axhline(1, color=MUTED, lw=1.2, ls=(0, (4, 3)), zorder=1)
         return [*labels, Label("plain loop", None, 1.0)]
 
-    return draw_panels(summary, TITLE, "speed-up", put_data, [_NOTE, *no_interval(summary)])
+    return draw_panels(summary, TITLE, "speed-up", put_data, [_NOTE, *on_intervals(summary)])
 
 
-def no_interval(summary: pd.DataFrame) -> list[str]:
-    """What a caption says where a measured cell has no interval."""
-    speedups = as_floats(summary[summary["status"] == "measured"], "speedup", "speedup_low", "speedup_high")
-    without = (speedups["speedup_low"] <= 0) | (speedups["speedup_high"] == math.inf)
-    return [_NO_INTERVAL] if without.any() else []
+def on_intervals(summary: pd.DataFrame) -> list[str]:
+    """What a caption says where measured cells have no interval, or one that holds for their own trials only."""
+    rows = as_floats(summary[summary["status"] == "measured"], "speedup", "speedup_low", "speedup_high")
+    exists = (rows["speedup_low"] > 0) & (rows["speedup_high"] < math.inf)
+    beyond = rows.loc[exists, "beyond_these_trials"].dropna().astype(bool)
+    only = [] if beyond.all() else [_SOME_ONLY if beyond.any() else _ALL_ONLY]
+    return [*only, *([] if exists.all() else [_NO_INTERVAL])]

@@ -1,0 +1,151 @@
+"""What restricts the claims about a cell, without changing a number: each flag with its threshold in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from .evidence import Evidence
+from .journal import Record
+
+OTHERS_SHARE = 0.10
+"""Noisy: others used more than this share of the machine's cores."""
+ANCHOR_VARIATION = 0.10
+"""Noisy: half the spread of the middle 80 % of the plain loop's times, as a share of their median."""
+THROTTLED_SHARE = 0.01
+"""Throttled: a quota held the container back for more than this share of the time."""
+STOLEN_SHARE = 0.02
+"""Stolen: the hypervisor gave more than this share of the cores to others."""
+DRIFT = 0.10
+"""Drifting: the plain loop's last trials took so much longer or shorter than its first ones."""
+REPEATABLE = 0.5
+"""Not repeatable: a warm batch takes less than this share of the first one,"""
+LEAST_COLD_S = 0.005
+"""which lasted at least this long."""
+
+
+LEAST_CAPACITY = 1.5
+"""Starved: two or more cores were asked for, and the probes got less than this many out of the machine."""
+
+THROTTLED, NOT_REPEATABLE, STARVED = "throttled", "not repeatable", "starved"
+
+
+@dataclass(frozen=True)
+class Flag:
+    """`name` is a word or two for tables, `detail` says with numbers what was seen."""
+
+    name: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.detail})"
+
+
+def find(cell: Record, evidence: Evidence, cores: int) -> list[Flag]:
+    """The flags of a cell.
+
+    Args:
+        cell: its definition in the journal.
+        evidence: its trials.
+        cores: how many cores the machine has for us.
+    """
+    if not evidence.trials:
+        return []
+    return [flag for finder in _FINDERS for flag in finder(cell, evidence, cores)]
+
+
+def _noisy(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
+    others = _share(evidence.trials, "busy_s", minus_own=True)
+    if others is not None and others / cores > OTHERS_SHARE:
+        yield Flag("noisy", f"others used {others / cores:.0%} of the cores")
+        return
+    spread = _anchor_variation(evidence.trials)
+    if spread is not None and spread > ANCHOR_VARIATION:
+        yield Flag("noisy", f"the plain loop varied by {spread:.0%}")
+
+
+def _starved(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
+    capacity = evidence.capacity()
+    if capacity is not None and capacity[0] < LEAST_CAPACITY:
+        offered = min(cell["workers"], cores)
+        yield Flag(STARVED, f"the machine offered {capacity[0]:.2f} of {offered} cores")
+
+
+def _throttled(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
+    share = _share(evidence.trials, "throttled_s")
+    if share is not None and share > THROTTLED_SHARE:
+        yield Flag(THROTTLED, f"a quota held it back for {share:.0%} of the time")
+
+
+def _stolen(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
+    share = _share(evidence.trials, "steal_s")
+    if share is not None and share / cores > STOLEN_SHARE:
+        yield Flag("stolen", f"the hypervisor gave {share / cores:.0%} of the cores to others")
+
+
+def _drifting(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
+    middles = [median(trial["arms"]["anchor"]["batch_s"]) for trial in evidence.trials]
+    third = len(middles) // 3
+    if third == 0:
+        return
+    change = median(middles[-third:]) / median(middles[:third]) - 1
+    if abs(change) > DRIFT:
+        yield Flag("drifting", f"the plain loop became {abs(change):.0%} {'slower' if change > 0 else 'faster'}")
+
+
+def _not_repeatable(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
+    # The plain loop's alone: a pool's first batch is slower for reasons of its own.
+    cold_s, warm_s = evidence.middle("anchor", "cold_s"), evidence.middle("anchor", "batch_s")
+    if cold_s is not None and warm_s is not None and cold_s > LEAST_COLD_S and warm_s < REPEATABLE * cold_s:
+        yield Flag(NOT_REPEATABLE, f"later batches take {warm_s / cold_s:.0%} of the first")
+
+
+def _idle_workers(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
+    busy = [trial["arms"]["cell"]["busy"] for trial in evidence.trials if "busy" in trial["arms"]["cell"]]
+    if busy and busy[0] < cell["workers"]:
+        yield Flag("idle workers", f"{busy[0]} of {cell['workers']} busy")
+
+
+def _not_compared(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
+    if "not comparable" in {trial["arms"]["cell"].get("answers") for trial in evidence.trials}:
+        yield Flag("answers not compared", "they cannot be pickled")
+
+
+_FINDERS: tuple[Callable[[Record, Evidence, int], Iterator[Flag]], ...] = (
+    _starved,
+    _noisy,
+    _throttled,
+    _stolen,
+    _drifting,
+    _not_repeatable,
+    _idle_workers,
+    _not_compared,
+)
+
+
+def _share(trials: Sequence[Record], what: str, *, minus_own: bool = False) -> float | None:
+    """What the machine counted over all rounds, less what our arms used themselves, as a share of the time."""
+    counted = [trial for trial in trials if (trial.get("machine") or {}).get(what) is not None]
+    passed_s = sum(trial["phases_s"]["rounds"] for trial in counted)
+    if not passed_s:
+        return None
+    total_s = sum(trial["machine"][what] for trial in counted)
+    if minus_own:
+        total_s -= sum(_own_cpu_s(trial) for trial in counted)
+    return float(total_s / passed_s)
+
+
+def _own_cpu_s(trial: Record) -> float:
+    used = [each or 0.0 for arm in trial["arms"].values() for each in arm.get("cpu_s") or ()]
+    return float(sum(used) * trial["repeat"] + trial.get("probe_cpu_s", 0.0))
+
+
+def _anchor_variation(trials: Sequence[Record]) -> float | None:
+    spreads = []
+    for trial in trials:
+        times = sorted(trial["arms"]["anchor"]["batch_s"])
+        if len(times) >= 5:
+            tenth = len(times) // 10
+            spreads.append((times[-1 - tenth] - times[tenth]) / 2 / median(times))
+    return median(spreads) if spreads else None

@@ -1,0 +1,45 @@
+"""What to say of a run that did not come to its end."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ..cells import Cell, Sweep, Workload
+from ..evidence import Run
+from ..journal import Record
+from ..sweep import Bag
+from .text import clean
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """How far the run is, and the command that goes on with it."""
+
+    sentence: str
+    command: str
+
+
+def describe(run: Run) -> Unfinished | None:
+    """`None` for a run that is finished. The run's texts have to be as measured: its cells' ids stand for them."""
+    reason = next((record["reason"] for record in reversed(run.records) if record["kind"] == "end"), None)
+    if reason == "finished":
+        return None
+    done, count = _done(run), len(run.measured)
+    cells = "1 cell" if count == 1 else f"{count:,} cells"
+    sentence = f"This run is not finished: {done:,} of {cells} {'is' if done == 1 else 'are'} done. To go on with it:"
+    # With fresh=true the same command would start another run.
+    return Unfinished(sentence, re.sub(r"(?<![\w.])fresh=\w+", "fresh=false", clean(run.header["command"])))
+
+
+def _done(run: Run) -> int:
+    """How many of the measured cells get no more trials, by the rule that ends their measuring."""
+    cells = tuple(map(_cell, run.header["cells"]))
+    sweep = Sweep("", cells, run.measure, margin=0, seed=0, fresh=False, output="", runner="")
+    progress = Bag(sweep, run.records).progress().values()
+    return sum(each.done and each.evidence.status != "not run" for each in progress)
+
+
+def _cell(record: Record) -> Cell:
+    defined = {key: record[key] for key in ("backend", "workers", "options", "env", "python")}
+    return Cell(Workload(record["name"], **record["workload"]), **defined)

@@ -1,0 +1,110 @@
+"""What was asked for, its version, and the plain JSON that describes its trials to a keeper on any node."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from . import plan, sources
+from .cells import ANCHOR, Cell, Sweep, digest
+from .sweep import Bag
+
+SPANS = 2_000
+"""So many tasks of a cell's first trial are journalled with their start, end and worker."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A sweep and where it was asked for.
+
+    `command` repeats it; `folder` is where relative files and modules are looked for; `path` are further entries
+    for the arms' `sys.path`; `pickled` holds inputs that JSON cannot say.
+    """
+
+    sweep: Sweep
+    command: str
+    folder: Path
+    path: tuple[str, ...] = ()
+    pickled: bytes | None = None
+
+
+def version_of(request: Request) -> tuple[str, dict[str, Any]]:
+    """The version's twelve digits and what they stand for."""
+    sweep = request.sweep
+    definition = {
+        "protocol": plan.PROTOCOL,
+        "measure": asdict(sweep.measure),
+        "margin": sweep.margin,
+        "cells": sorted((cell.definition for cell in sweep.cells), key=digest),
+        "sources": sources.digests(sweep, request.folder, list(request.path)),
+    }
+    return digest(definition), definition
+
+
+class Descriptions:
+    """Preflights and trials of a request as a keeper reads them."""
+
+    def __init__(self, request: Request, stack: ExitStack) -> None:
+        """`stack` keeps the file of pickled inputs."""
+        self._request = request
+        self._workloads: dict[str, dict[str, Any]] = {}
+        self._pickle: str | None = None
+        if request.pickled is not None:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pipeline-"))
+            path = Path(folder) / "inputs.pickle"
+            path.write_bytes(request.pickled)
+            self._pickle = str(path)
+
+    def preflight(self, cell: Cell) -> dict[str, Any]:
+        """The look at a cell's workload before it is measured."""
+        sweep = self._request.sweep
+        alike = [each for each in sweep.measured if each.workload.id == cell.workload.id]
+        return {
+            "kind": "preflight",
+            **self._common(cell),
+            "arm": {"python": None, "env": {}},
+            "wanted": {
+                "sample": cell.workload.sample,
+                "widest": max(each.workers for each in alike),
+                "most_s": plan.longest_batch_s(sweep.measure),
+                "travels": any(each.pickles for each in alike),
+                "task": cell.workload.task,
+            },
+        }
+
+    def trial(self, cell: Cell, trial: int, bag: Bag) -> dict[str, Any]:
+        """One trial of a cell, against its anchor."""
+        preflight = bag.preflight(cell)
+        options = dict(cell.options)
+        if "chunksize" in options:
+            options["chunksize"] = plan.chunksize(cell, preflight)
+        measured = {**{key: getattr(cell, key) for key in ANCHOR}, "env": dict(cell.env), "options": options}
+        return {
+            "kind": "trial",
+            **self._common(cell),
+            "arms": [{"name": "anchor", **ANCHOR}, {"name": "cell", **measured}],
+            "sample": preflight.sample,
+            "warm_s": preflight.warm_s,
+            "rounds": bag.plan(cell).rounds,
+            "cold": self._request.sweep.measure.cold,
+            "spans": SPANS if trial == 0 else 0,
+            "seed": f"{self._request.sweep.seed} {cell.id} {trial}",
+        }
+
+    def _common(self, cell: Cell) -> dict[str, Any]:
+        request, workload = self._request, cell.workload
+        if workload.id not in self._workloads:
+            described = sources.describe(workload, request.folder)
+            if isinstance(workload.inputs, Mapping):
+                described["inputs"] = {"pickle": self._pickle}
+            self._workloads[workload.id] = described
+        return {
+            "timeout_s": request.sweep.measure.timeout_s,
+            "folder": str(request.folder),
+            "path": list(request.path),
+            "workload": self._workloads[workload.id],
+        }

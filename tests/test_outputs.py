@@ -1,0 +1,153 @@
+"""Where runs live, and how files get there."""
+
+from __future__ import annotations
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, tzinfo
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import outputs
+from pipeline.errors import InputError
+from pipeline.journal import SCHEMA
+
+HERE, ELSEWHERE = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
+
+
+def _make_run(output: Path, stamp: str, environment: str = HERE) -> Path:
+    folder = output / "name" / "version" / stamp
+    folder.mkdir(parents=True)
+    record = {"schema": SCHEMA, "kind": "run", "environment": environment}
+    (folder / outputs.JOURNAL).write_text(json.dumps(record) + "\n")
+    return folder
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_the_newest_run_of_an_equal_environment_is_found(tmp_path: Path) -> None:
+    """With its records; runs of other environments, and folders without a journal, are passed over."""
+    _make_run(tmp_path, "20260101T000000")
+    newest = _make_run(tmp_path, "20260102T000000")
+    _make_run(tmp_path, "20260103T000000", ELSEWHERE)
+    (tmp_path / "name" / "version" / "20260104T000000").mkdir()
+    found = outputs.find_run(tmp_path, "name", "version", HERE)
+    assert found is not None
+    assert found.path == newest
+    assert [record["environment"] for record in found.records] == [HERE]
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "environment"),
+    [("other", "version", HERE), ("name", "other", HERE), ("name", "version", "cccccccccccc")],
+)
+def test_no_other_run_is_found(tmp_path: Path, name: str, version: str, environment: str) -> None:
+    _make_run(tmp_path, "20260101T000000")
+    assert outputs.find_run(tmp_path, name, version, environment) is None
+
+
+def test_runs_that_begin_in_the_same_second_have_folders_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when they begin at once."""
+
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Stopped:
+            return cls(2026, 1, 2, 3, 4, 5, tzinfo=tz)
+
+    monkeypatch.setattr(outputs, "datetime", Stopped)
+    with ThreadPoolExecutor(8) as pool:
+        runs = list(pool.map(lambda _: outputs.new_run(tmp_path, "name", "version"), range(8)))
+    names = sorted(run.path.name for run in runs)
+    assert names == ["20260102T030405", *(f"20260102T030405-{i}" for i in range(2, 9))]
+    assert {run.records for run in runs} == {()}
+
+
+def test_latest_leads_to_the_run_that_was_pointed_at_last(tmp_path: Path) -> None:
+    """By a relative link, so that the folder of reports can move."""
+    for run in (_make_run(tmp_path, "20260101T000000"), _make_run(tmp_path, "20260102T000000")):
+        outputs.point_latest(tmp_path, run)
+        assert (tmp_path / "latest").resolve() == run.resolve()
+    assert (tmp_path / "latest").readlink() == Path("name", "version", "20260102T000000")
+
+
+def test_where_there_are_no_links_latest_is_a_file_with_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError("a privilege is not held")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    for _ in range(2):
+        outputs.point_latest(tmp_path, tmp_path / "name" / "version" / "run")
+    assert (tmp_path / "latest").read_text() == f"{Path('name', 'version', 'run')}\n"
+
+
+def test_many_may_point_latest_at_once(tmp_path: Path) -> None:
+    """None fails, at every moment it leads to some run, and nothing is left behind."""
+    runs = [_make_run(tmp_path, f"2026010{i}T000000") for i in range(8)]
+    outputs.point_latest(tmp_path, runs[0])
+
+    def point(run: Path) -> bool:
+        outputs.point_latest(tmp_path, run)
+        return (tmp_path / "latest" / outputs.JOURNAL).is_file()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(point, runs * 10))
+    assert _names(tmp_path) == {"latest", "name"}
+
+
+def test_a_folder_called_latest_is_refused_and_left_alone(tmp_path: Path) -> None:
+    """The link could not take its place; a link that is there is fine."""
+    _make_run(tmp_path, "20260101T000000")
+    outputs.point_latest(tmp_path, tmp_path / "name")
+    outputs.check_writable(tmp_path)
+    (tmp_path / "latest").unlink()
+    (tmp_path / "latest").mkdir()
+    with pytest.raises(InputError, match=r"latest is a folder.*output=FOLDER"):
+        outputs.check_writable(tmp_path)
+
+
+def test_the_folder_of_a_run_is_no_place_for_runs(tmp_path: Path) -> None:
+    """As `output=outputs/latest` would have it, which is a link to one."""
+    run = _make_run(tmp_path, "20260101T000000")
+    outputs.point_latest(tmp_path, run)
+    with pytest.raises(InputError, match="is the folder of a run"):
+        outputs.check_writable(tmp_path / "latest")
+    assert _names(run) == {outputs.JOURNAL}
+
+
+@pytest.mark.parametrize(("content", "expected"), [("µs\n", "µs\n".encode()), (b"\x00\xff", b"\x00\xff")])
+def test_a_file_is_written_below_folders_that_are_made_for_it(
+    tmp_path: Path, content: str | bytes, expected: bytes
+) -> None:
+    path = tmp_path / "figures" / "a.svg"
+    for _ in range(2):
+        outputs.write(path, content)
+        assert path.read_bytes() == expected
+    assert _names(path.parent) == {"a.svg"}
+
+
+@pytest.mark.parametrize(("where", "call"), [(os, "fsync"), (Path, "replace")])
+def test_where_writing_fails_the_old_file_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: object, call: str
+) -> None:
+    """Whole, without a temporary file beside it; the error names it."""
+
+    def fail(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "report.html"
+    outputs.write(path, "old")
+    monkeypatch.setattr(where, call, fail)
+    with pytest.raises(OSError, match="No space left") as raised:
+        outputs.write(path, "new")
+    assert raised.value.filename == str(path)
+    assert path.read_text() == "old"
+    assert _names(tmp_path) == {"report.html"}
