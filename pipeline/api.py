@@ -221,7 +221,7 @@ def _inputs(inputs: Iterable[Any] | Callable[..., Any] | int | str) -> tuple[Jso
     if _is_plain(listed):
         return listed, None
     pickled = session.pickle_inputs(listed)
-    for module, name in _globals(pickled):
+    for module, name in _globals(pickled) if b"__main__" in pickled else ():  # to follow them all takes a while
         if module == "__main__":
             raise InputError(f"the inputs need {name}, which {_INTO_A_FILE}")
     return None, pickled

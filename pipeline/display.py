@@ -147,7 +147,7 @@ def open_display() -> Iterator[Silent | Lines | LiveTable]:
     from rich.console import Console
     from rich.live import Live
 
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, emoji=False)
     # Drawn when something happened, at most every half second, and by no thread of its own that would never rest.
     live = Live(console=console, auto_refresh=False, transient=True)
     with suppress(OSError):

@@ -35,6 +35,7 @@ class Journal:
             InputError: another process has it open.
         """
         self._environment, self._node = environment, node
+        self._path = path
         self._stream = path.open("ab")
         _lock(self._stream, path)
         whole = _whole_bytes(path)
@@ -61,9 +62,12 @@ class Journal:
         # Undecodable bytes of file names and arguments come as lone surrogates, which no table or page can hold.
         text = json.dumps(record, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
         line = text.encode(errors="replace")
-        self._stream.write(line + b"\n")
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
+        try:
+            self._stream.write(line + b"\n")
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+        except OSError as error:  # a full disk does not say where
+            raise OSError(error.errno, error.strerror, str(self._path)) from error
         read_back: Record = json.loads(line)
         return read_back
 

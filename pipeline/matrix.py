@@ -119,6 +119,7 @@ class _Expansion:
         swept = multirun or all(master.hydra.mode == RunMode.MULTIRUN for master in masters)
         if not swept:
             self._refuse_several_values()
+            self._refuse_axes_of_experiments(commands, masters)
         jobs: list[Sequence[Override]] = []
         for command, master, keys in zip(commands, masters, fixed, strict=True):
             jobs += self._jobs(command, master, keys) if swept else [command]
@@ -142,6 +143,18 @@ class _Expansion:
         for each in self._overrides:
             if each.is_sweep_override():
                 raise InputError(f"{shown(each)} gives several values; add -m to measure each of them")
+
+    def _refuse_axes_of_experiments(
+        self, commands: Iterable[Sequence[Override]], masters: Iterable[DictConfig]
+    ) -> None:
+        """An experiment with axes that is not swept would measure one cell of them without a word."""
+        for command, master in zip(commands, masters, strict=True):
+            chosen = [each for each in command if _is_experiment(each)]
+            if not chosen or master.hydra.mode == RunMode.RUN:  # called off in so many words
+                continue
+            rest = self._compose(self._groups(each for each in command if each not in chosen), RunMode.MULTIRUN)
+            if master.hydra.sweeper.params != rest.hydra.sweeper.params:
+                raise InputError(f"{shown(chosen[0])} names axes; add -m to measure all of their cells")
 
     def _groups(self, command: Iterable[Override]) -> tuple[str, ...]:
         """The groups that the command chooses, but for those that it sweeps."""

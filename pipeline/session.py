@@ -103,7 +103,8 @@ def measure(request: Request, display: Display) -> Session:
             reason = "finished" if bag.is_done() else "interrupted"
             run.append("end", reason=reason, ended=time.time())
             _log.info("%s", reason)
-        interruption.check()
+        if not bag.is_done():
+            interruption.check()
     return Session(folder.path, was_finished=False)
 
 
@@ -214,7 +215,8 @@ def _logging(path: Path) -> Iterator[None]:
     _log.addHandler(handler)
     try:
         yield
-    except (InputError, Interrupted):
+    except (InputError, Interrupted, OSError) as error:
+        _log.info("%s", error)
         raise
     except Exception:
         _log.exception("a bug of pipeline")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,10 +14,11 @@ from rich.table import Table
 
 from .evidence import Run
 from .tables import summarise
-from .verdict import NOT_ENOUGH, STAY_SERIAL, Verdict, decide
+from .verdict import STAY_SERIAL, Verdict, decide
 from .wording import factor, pool_name, seconds, times
 
 WIDTH = 80
+_DETAIL = re.compile(r" \([^;]*\)")
 
 
 def summary_text(run: Run) -> str:
@@ -25,7 +27,7 @@ def summary_text(run: Run) -> str:
     width = min(screen.width, WIDTH) if screen.is_terminal else WIDTH
     colours = screen.is_terminal and not screen.legacy_windows
     text = io.StringIO()
-    console = Console(file=text, force_terminal=colours, width=width, highlight=False)
+    console = Console(file=text, force_terminal=colours, width=width, highlight=False, emoji=False)
     rows = summarise(run).to_dict("records")
     for verdict in decide(run):
         console.print()
@@ -45,7 +47,8 @@ def headline(verdict: Verdict) -> str:
         )
     if verdict.decision == STAY_SERIAL:
         return f"{verdict.workload}: stay serial; nothing here beats a plain loop."
-    assert verdict.decision == NOT_ENOUGH
+    if not verdict.unresolved:
+        return f"{verdict.workload}: nothing could be measured."
     return f"{verdict.workload}: not enough evidence to recommend anything."
 
 
@@ -75,4 +78,5 @@ def _figures(row: Mapping[Any, Any]) -> tuple[str, str, str, str]:
 def _note(row: Mapping[Any, Any]) -> str:
     reason = str(row["reason"]).partition("\n")[0]  # a row has one line
     status = "" if row["status"] == "measured" else f"{row['status']}: {reason}"
-    return "; ".join(filter(None, (status, row["flags"])))
+    names = _DETAIL.sub("", row["flags"])  # the report has the figures behind them
+    return "; ".join(filter(None, (status, names)))

@@ -20,6 +20,16 @@ _LONGEST_NAME = 100
 _CELL_KEYS = {"workload", "backend", "workers", "env", "python"}
 _SWEEP_KEYS = {"measure", "margin", "seed", "fresh", "output", "runner", "name"}
 _WORKLOAD_KEYS = set(Workload.__dataclass_fields__)
+_WORKLOAD_DEFAULTS: dict[str, Json] = {
+    "name": None,
+    "task": None,
+    "job": None,
+    "params": {},
+    "sample": "auto",
+    "check": "auto",
+    "reset": None,
+}
+"""A workload of the user's own may leave out what it does not need."""
 
 
 def make_sweep(
@@ -76,8 +86,9 @@ def _make_cell(config: Mapping[str, Json], pickled: str | None) -> Cell:
     )
 
 
-def _make_workload(config: Mapping[str, Json], pickled: str | None) -> Workload:
-    _known(config, _WORKLOAD_KEYS, "workload.")
+def _make_workload(config: Json, pickled: str | None) -> Workload:
+    _known(config, {"inputs"}, "workload.", optional=_WORKLOAD_KEYS)
+    config = {**_WORKLOAD_DEFAULTS, **config}
     task, job = (_reference(f"workload.{key}", config[key]) for key in ("task", "job"))
     if task is None and job is None:
         raise InputError("workload.task is missing: write workload.task=module:function or path/file.py:function")
@@ -180,9 +191,8 @@ def _whole(key: str, value: Json, least: int, or_else: str = "") -> int:
 def _number(key: str, value: Json, above: float, below: float = math.inf) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not above < value < below:
         span = f"above {above:g}" if below == math.inf else f"between {above:g} and {below:g}"
-        raise InputError(
-            f"{key}={value} is not a number {span}; write one, as in {key}={(above + min(below, 9)) / 2:g}"
-        )
+        example = 10 if below == math.inf else (above + below) / 20
+        raise InputError(f"{key}={value} is not a number {span}; write one, as in {key}={example:g}")
     return float(value)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from . import flags, statistics
+from .advice import more_trials
 from .evidence import Evidence, Run
 from .journal import Record
 from .statistics import Speedup
@@ -118,11 +119,11 @@ def _decide(run: Run, anchor: Record, margin: float) -> Verdict:
     starved = _starved(run, candidates)
     waiting += starved
     if all(each.speedup.high < 1 + margin for each in candidates) and not waiting:
-        because = (*_because_serial(candidates, margin), *_on_threads(candidates), *left_out, *_scope(candidates))
+        because = (*_because_serial(candidates, margin), *_on_threads(candidates), *left_out, *_scope(run, candidates))
         return Verdict(workload, STAY_SERIAL, None, (), (), because)
     eligible = [each for each in candidates if each.speedup.low > 1 + margin]
     if not eligible:
-        because = (*_because_open(candidates, margin), *left_out, *waiting, *_scope(candidates))
+        because = (*_because_open(candidates, margin), *left_out, *waiting, *_scope(run, candidates))
         return Verdict(workload, NOT_ENOUGH, None, (), tuple(candidates), because)
     leader = max(eligible, key=lambda each: each.speedup.estimate)
     not_worse = [each for each in eligible if each is leader or each.speedup.low >= leader.speedup.high * (1 - margin)]
@@ -141,7 +142,7 @@ def _decide(run: Run, anchor: Record, margin: float) -> Verdict:
         *_against_the_rest(found, leader, margin),
         *_on_threads(candidates),
     )
-    return replace(found, because=(*said, *left_out, *waiting, *_scope(candidates)))
+    return replace(found, because=(*said, *left_out, *waiting, *_scope(run, candidates)))
 
 
 def _starved(run: Run, candidates: Sequence[Candidate]) -> list[str]:
@@ -172,7 +173,8 @@ def _not_measured(run: Run, anchor: str) -> tuple[list[str], list[str]]:
         elif evidence.status == "measured" and unfit:
             left_out.setdefault(", ".join(map(str, unfit)), []).append(name)
         elif evidence.status != "measured":
-            left_out.setdefault(f"{evidence.status}, {evidence.reason}", []).append(name)
+            reason = (evidence.reason or "").partition("\n")[0]
+            left_out.setdefault(f"{evidence.status}, {reason}", []).append(name)
     return (
         [f"Left out: {', '.join(names)} ({reason})." for reason, names in left_out.items()],
         [f"Not measured yet: {', '.join(waiting)}."] if waiting else [],
@@ -290,17 +292,14 @@ def _share_of_a_core(candidate: Candidate) -> float:
     return 0.0 if cpu_s is None or not batch_s else cpu_s / batch_s
 
 
-def _scope(candidates: Sequence[Candidate]) -> list[str]:
+def _scope(run: Run, candidates: Sequence[Candidate]) -> list[str]:
     """For which trials the claims hold: for all that could be made, or for the measured ones alone."""
-    few = [each for each in candidates if not each.speedup.beyond_these_trials]
+    few = [each.cell["id"] for each in candidates if not each.speedup.beyond_these_trials]
     if not few:
         return []
-    enough = next(trials for trials in range(1, 1000) if statistics.order_rank(trials, few[0].alpha) > 0)
-    said = (
-        "These trials only: there are too few of them to tell how much another start of the processes would differ; "
-        f"measure.trials={enough} takes enough."
-    )
-    return [said]
+    more = more_trials(run, few)
+    said = "These trials only: there are too few of them to tell how much another start of the processes would differ"
+    return [f"{said}; {more} takes enough." if more else f"{said}."]
 
 
 def _rounds_needed(candidates: Sequence[Candidate], half_width: float) -> str:

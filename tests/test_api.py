@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import pipeline
+from pipeline.api import _own_path
 from pipeline.errors import InputError
+from pipeline.evidence import Run
+from pipeline.outputs import JOURNAL
 
 from .conftest import ROOT, Command
 
@@ -23,7 +28,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
     """A module of the user's, imported in this process as in a notebook."""
     (tmp_path / "users_module.py").write_text(
         "import pathlib\n"
-        "def size(path): return len(str(path))\n"
+        "def size(path, scale=1, unit=''): return f'{len(str(path)) * scale} {unit}'\n"
         "def paths(): return [pathlib.Path('a'), pathlib.Path('bb')]\n"
         "nested = lambda path: path\n"
     )
@@ -108,3 +113,140 @@ def test_importing_the_package_is_cheap() -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def _measure(module: object, inputs: object = (1, 2, 3, 4), **words: object) -> pipeline.Result:
+    """One round of one trial on two threads."""
+    given: dict[str, object] = {"backends": "thread", "workers": 2, "profile": "quick", "overrides": LEAST}
+    size = module.size  # type: ignore[attr-defined]
+    return pipeline.measure(size, inputs, progress=False, **{**given, **words})  # type: ignore[arg-type]
+
+
+def _refusal(module: object, inputs: object = (1, 2, 3, 4), **words: object) -> str:
+    """The line that says why nothing was measured."""
+    with pytest.raises(InputError) as refused:
+        _measure(module, inputs, **words)
+    assert "\n" not in str(refused.value)
+    assert not Path("outputs").exists()
+    return str(refused.value)
+
+
+def test_params_are_swept_by_overrides_beside_those_of_the_argument(module: object) -> None:
+    """Each value is a workload of its own, and has the argument's, too."""
+    result = _measure(module, params={"unit": "m"}, overrides=[*LEAST, "+workload.params.scale=1,2"])
+    assert set(result.summary["workload"]) == {"size scale=1", "size scale=2"}
+    assert set(result.summary["status"]) == {"measured"}
+    assert Run.read(result.folder / JOURNAL).cells[0]["workload"]["params"] == {"scale": 1, "unit": "m"}
+
+
+@pytest.mark.parametrize(
+    ("word", "argument"),
+    [
+        ("workload=io", "task"),
+        ("workload.task=a:b", "task"),
+        ("++workload.job=a:b", "task"),
+        ("workload.inputs=5", "inputs"),
+        ("backend=process", "backends"),
+        ("workers=1,2", "workers"),
+        ("measure=thorough", "profile"),
+        ("fresh=true", "fresh"),
+        ("output=elsewhere", "output"),
+        ("+workload.params.scale=1,2", "params"),
+    ],
+)
+def test_an_override_of_what_an_argument_says_is_refused(module: object, word: str, argument: str) -> None:
+    """One of the two would be lost without a word."""
+    said = _refusal(module, params={"scale": 3}, overrides=[word])
+    assert word in said
+    assert f"argument {argument} " in said
+
+
+@pytest.mark.parametrize("value", [(1, 2), {"a": (1, 2)}, Path("a"), math.nan, math.inf, b"a", {1: 2}, {"a"}])
+def test_params_that_would_not_reach_the_task_as_they_are_are_refused(module: object, value: object) -> None:
+    """JSON makes a list of a tuple, and knows no paths."""
+    said = _refusal(module, params={"unit": value})
+    assert "'unit'" in said
+    assert repr(value) in said
+
+
+def test_a_single_backend_or_number_of_workers_needs_no_list(module: object) -> None:
+    summary = _measure(module, backends="thread", workers=16).summary
+    assert list(zip(summary["backend"], summary["workers"], strict=True)) == [("serial", 1), ("thread", 16)]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"workers": []}, "workers=[]"),
+        ({"backends": ()}, "backends=[]"),
+        ({"workers": None}, "workers=None"),
+        ({"workers": 1.5}, "workers=1.5"),
+        ({"inputs": None}, "inputs=None"),
+        ({"inputs": 4.5}, "inputs=4.5"),
+        ({"inputs": True}, "inputs=True"),
+        ({"inputs": []}, "inputs are empty"),
+        ({"inputs": iter(())}, "inputs are empty"),
+        ({"params": [1]}, "params=[1]"),
+        ({"overrides": "fresh=true"}, "overrides='fresh=true'"),
+    ],
+)
+def test_arguments_that_say_nothing_to_measure_are_refused(module: object, words: dict[str, object], said: str) -> None:
+    assert said in _refusal(module, **words)  # type: ignore[arg-type]
+
+
+def test_inputs_of_a_class_of_a_script_are_told_to_move_into_a_file(tmp_path: Path) -> None:
+    """However deep they are; a text that reads like the script's name is none of them."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import pathlib, pipeline, sys\n"
+        "class Mine: pass\n"
+        "path = pathlib.Path('a')\n"
+        "inputs = {'mine': [(path, Mine()), '__main__', 'Mine'], 'text': [path, '__main__', '__main__']}\n"
+        f"pipeline.measure('builtins:str', inputs[sys.argv[1]], workers=2, backends='thread', overrides={LEAST})\n"
+    )
+    status, said = {}, {}
+    for name in ("mine", "text"):
+        done = subprocess.run(
+            [sys.executable, script, name],
+            cwd=tmp_path,
+            env=Command.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        status[name], said[name] = done.returncode, done.stderr.splitlines()[-1]
+    assert status == {"mine": 1, "text": 0}, said
+    assert "need Mine, which is defined in a notebook or script" in said["mine"]
+    assert "%%writefile" in said["mine"]
+
+
+def test_the_projects_own_folders_are_looked_at_also_beside_or_above_an_interpreter(
+    module: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A virtual environment at the project's root makes that its prefix; /opt/app-code begins like /opt/app."""
+    (tmp_path / "code").mkdir()
+    Path(tmp_path, "code", "far_away.py").write_text("def upper(text): return text.upper()\n")
+    for prefix in (tmp_path, tmp_path / "co"):
+        monkeypatch.setattr(sys, "prefix", str(prefix))
+        monkeypatch.syspath_prepend(str(tmp_path / "code"))
+        result = pipeline.measure(
+            "far_away:upper",
+            ["a", "b"],
+            backends="thread",
+            workers=2,
+            profile="quick",
+            overrides=LEAST,
+            output=f"outputs-{prefix.name}",
+            progress=False,
+        )
+        assert set(result.summary["status"]) == {"measured"}
+
+
+def test_what_an_interpreter_has_by_itself_is_not_handed_to_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its library, compressed or not, and installed packages."""
+    own = ["/mine", "/mine/too"]
+    library = [sysconfig.get_path("stdlib"), f"{sysconfig.get_path('platstdlib')}/lib-dynload"]
+    installed = [sysconfig.get_path("purelib"), f"{sysconfig.get_path('platlib')}/inside.egg"]
+    zipped = f"{sys.base_prefix}/lib/python{sys.version_info.major}{sys.version_info.minor}.zip"
+    monkeypatch.setattr(sys, "path", [own[0], "", zipped, *library, own[1], *installed])
+    assert _own_path() == tuple(own)

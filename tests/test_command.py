@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from pipeline import command
 
 from .conftest import LEAST, ROOT, Command, Finished
 
@@ -394,3 +398,122 @@ def test_bad_input_gets_one_line(
     assert [part for part in said if part not in line] == []
     assert done.out == ""
     assert list(done.folder.glob("outputs/*/*/*")) == []
+
+
+def _in_a_shell(pipeline: Command, script: str, *words: str) -> Finished:
+    """The command as "$@" of a script, whose exit status counts."""
+    line = ["bash", "-c", script, "bash", *pipeline.line(words)]
+    done = subprocess.run(
+        line, cwd=pipeline.folder, env=pipeline.environment(), capture_output=True, text=True, check=False
+    )
+    return Finished(done.returncode, done.stdout, done.stderr, pipeline.folder)
+
+
+@pytest.mark.parametrize(
+    "script",
+    ['"$@" 2>&1 | :; exit ${PIPESTATUS[0]}', '"$@" | :; exit ${PIPESTATUS[0]}', '"$@" >/dev/full', '"$@" >&- 2>&-'],
+    ids=["both", "output", "full", "closed"],
+)
+def test_nobody_has_to_listen(pipeline: Command, script: str) -> None:
+    """All is measured and reported, and the exit status tells that, whoever closed its end of the pipe."""
+    done = _in_a_shell(pipeline, script, *TINY, "backend=thread", "workers=1,2", "-m", *LEAST)
+    assert done.status == 0, done.err
+    assert {row["status"] for row in summary(done)} == {"measured"}
+    assert (done.run / "report.html").is_file()
+    assert "Exception ignored" not in done.err
+    assert "Traceback" not in done.err
+
+
+def test_the_exit_status_is_the_true_one_also_where_nobody_listens(pipeline: Command, user_module: WriteModule) -> None:
+    """A cell that failed, and bad input."""
+    user_module(
+        "picky",
+        "import multiprocessing\ndef task(x):\n    assert multiprocessing.parent_process() is None\n    return x\n",
+    )
+    script = '"$@" 2>&1 | :; exit ${PIPESTATUS[0]}'
+    words = ("workload=function", "workload.task=picky:task", "backend=process", "workers=2", *LEAST)
+    assert _in_a_shell(pipeline, script, *words).status == 1
+    assert _in_a_shell(pipeline, script, "workers=0").status == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["-sc"], "install=SHELL"),
+        (["-sc", "install=csh"], "bash, fish, zsh"),
+        (["-sc", "install=bash", "uninstall=bash"], "one of"),
+        (["-sc", "query=bash"], "COMP_LINE"),
+        (["--cfg", "job", "-p", "nope"], "--package nope"),
+    ],
+)
+def test_what_hydra_shows_is_refused_in_one_line_too(
+    pipeline: Command, monkeypatch: pytest.MonkeyPatch, words: list[str], said: str
+) -> None:
+    monkeypatch.delenv("COMP_LINE", raising=False)
+    done = pipeline(*words)
+    assert done.status == 2, done.err
+    (line,) = done.err.splitlines()
+    assert line.startswith("error: ")
+    assert said in line
+    assert done.out == ""
+
+
+@pytest.mark.parametrize("words", [["report", "--help"], ["report", "-h"]])
+def test_report_says_how_it_is_used(pipeline: Command, words: list[str]) -> None:
+    done = pipeline(*words)
+    assert (done.status, done.err) == (0, "")
+    assert done.out.startswith("usage: python -m pipeline report RUN")
+
+
+def test_a_disk_that_is_full_ends_the_measuring_and_keeps_what_was_measured(pipeline: Command) -> None:
+    """One line, no bug of ours; once there is place, the same command goes on."""
+    words = (*TINY, "backend=thread", "workers=1,2", "-m", "measure=quick", "measure.trials=8", "measure.max_rounds=8")
+    full = _in_a_shell(pipeline, 'ulimit -f 8; "$@"', *words)  # so many kilobytes a file
+    assert full.status == 1, full.err
+    assert "Traceback" not in full.err
+    line = full.err.splitlines()[-1]
+    assert line.startswith("error: outputs")
+    assert "File too large" in line
+    whole = (full.run / "journal.jsonl").read_bytes().splitlines(keepends=True)[:-1]
+    assert len(whole) > 2
+    again = pipeline(*words)
+    assert again.status == 0, again.err
+    assert again.run == full.run
+    assert (again.run / "journal.jsonl").read_bytes().startswith(b"".join(whole))
+    assert len(again.records("trial")) == 16
+
+
+@pytest.mark.parametrize("name", ["figures", "report.html"])
+def test_what_stands_in_the_reports_way_is_named(pipeline: Command, name: str) -> None:
+    """A file where a folder belongs, or the other way round."""
+    run = pipeline(*TINY, "workers=2", *LEAST).run
+    journal = (run / "journal.jsonl").read_bytes()
+    if name == "figures":
+        shutil.rmtree(run / name)
+        (run / name).touch()
+    else:
+        (run / name).unlink()
+        (run / name).mkdir()
+    done = pipeline("report", "outputs/latest")
+    assert done.status == 1, done.err
+    (line,) = done.err.splitlines()
+    assert line.startswith(f"error: outputs/latest/{name}: ")
+    assert (run / "journal.jsonl").read_bytes() == journal
+
+
+def test_a_bug_of_ours_has_its_traceback_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Errors of the system that are no fault of a disk count as such."""
+
+    def fail(_words: object) -> int:
+        raise FileNotFoundError(2, "No such file or directory", "something.of.ours")
+
+    monkeypatch.setitem(command._SUBCOMMANDS, "report", fail)
+    monkeypatch.setattr(logging, "raiseExceptions", True)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert command.run(["report"]) == 70
+    (kept,) = tmp_path.iterdir()
+    assert kept.name.startswith("pipeline-bug-")
+    assert "something.of.ours" in kept.read_text()
+    assert capsys.readouterr().err == f"error: a bug of pipeline, not of yours; its traceback is in {kept}\n"

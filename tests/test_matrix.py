@@ -403,6 +403,18 @@ def test_an_experiment_that_asks_for_a_sweep_needs_no_m() -> None:
     assert len(found.configs) == 4
 
 
+def test_an_experiment_with_axes_is_not_cut_to_one_cell_in_silence(tmp_path: Path) -> None:
+    folder = tmp_path / "experiment"
+    folder.mkdir()
+    (folder / "axes.yaml").write_text("# @package _global_\nhydra:\n  sweeper:\n    params:\n      workers: 1,2,3\n")
+    loader = matrix.make_loader(str(tmp_path))
+    with pytest.raises(InputError, match="names axes; add -m"):
+        matrix.expand(loader, ["+experiment=axes"], multirun=False)
+    assert (
+        len(matrix.expand(loader, ["+experiment=axes", "workload=cpu", "backend=thread"], multirun=True).configs) == 3
+    )
+
+
 def test_an_experiments_sweep_can_be_called_off() -> None:
     found = expand("+experiment=article", "hydra.mode=RUN", multirun=False)
     assert not found.swept

@@ -84,11 +84,11 @@ def refusal(*changes: dict[str, Any]) -> str:
         ("workers", None, "workers=None: nothing is no whole number; write 1, 2, ..."),
         ("workers", [1, 2], "workers=[1, 2]: a list is no whole number; write 1, 2, ..."),
         ("seed", -1, "seed=-1 is too small; write 0 or more"),
-        ("margin", 1, "margin=1 is not a number between 0 and 1; write one, as in margin=0.5"),
+        ("margin", 1, "margin=1 is not a number between 0 and 1; write one, as in margin=0.05"),
         ("margin", "5%", "margin=5% is not a number between 0 and 1; write one"),
         ("measure.target", float("nan"), "measure.target=nan is not a number between 0 and 1"),
         ("measure", 3, "measure=3 is no mapping; give it the keys budget_s, "),
-        ("workload", None, "workload=None is no mapping; give it the keys check, "),
+        ("workload", None, "workload=None is no mapping; give it the keys inputs"),
         ("runner", {}, "runner.name is missing"),
         ("fresh", "yes", "fresh=yes is neither true nor false; write one of them"),
         ("output", None, "output=None is no text; write some"),
@@ -144,7 +144,17 @@ def test_a_bad_value_is_refused_in_one_line_with_reason_and_remedy(key: str, val
 
 @pytest.mark.parametrize(
     "key",
-    ["workers", "env", "name", "measure", "measure.cold", "workload", "workload.reset", "backend.takes", "runner.name"],
+    [
+        "workers",
+        "env",
+        "name",
+        "measure",
+        "measure.cold",
+        "workload",
+        "workload.inputs",
+        "backend.takes",
+        "runner.name",
+    ],
 )
 def test_a_key_that_was_removed_or_forgotten_is_missed(key: str) -> None:
     config = changed({})

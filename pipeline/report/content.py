@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from ..evidence import Run
-from ..verdict import NOT_ENOUGH, STAY_SERIAL, USE, Verdict
-from ..wording import factor, pool_name
+from ..verdict import NOT_ENOUGH, STAY_SERIAL, Verdict
+from ..wording import factor
 from . import method, surroundings, these_trials, troubles
 from .figures import Drawing
 from .summary_table import Table, make_table
@@ -24,7 +24,10 @@ Names = dict[str, str]
 
 @dataclass(frozen=True)
 class Headline:
-    """One workload's verdict: what to do, what that gives (`marked` where that holds for these trials only), and why."""
+    """One workload's verdict: what to do, what that gives, and why.
+
+    `marked` where what it gives holds for these trials only.
+    """
 
     workload: str
     decision: str
@@ -81,7 +84,7 @@ def gather(
         measured_on=datetime.fromtimestamp(header["began"], UTC).strftime("%d %B %Y, %H:%M UTC"),
         machine=surroundings.machine_in_a_line(header["surroundings"]),
         unfinished=unfinished,
-        headlines=tuple(_headline(verdict, variants) for verdict in verdicts),
+        headlines=tuple(_headline(verdict) for verdict in verdicts),
         table=table,
         footnote=these_trials.footnote(run, marked),
         drawings=tuple(drawings),
@@ -95,12 +98,13 @@ def gather(
     )
 
 
-def _headline(verdict: Verdict, variants: Names) -> Headline:
+def _headline(verdict: Verdict) -> Headline:
     answer, gain, marked = _ANSWERS.get(verdict.decision, ""), "", False
-    if verdict.decision == USE and verdict.chosen is not None:
-        chosen, speedup = verdict.chosen, verdict.chosen.speedup
-        variant = variants[chosen.cell["id"]]
-        answer = f"Use {pool_name(chosen.backend, chosen.workers)}" + (f" with {variant}" if variant else "")
+    if verdict.decision == NOT_ENOUGH and not verdict.unresolved:
+        answer = "Nothing could be measured"
+    elif verdict.chosen is not None:
+        speedup = verdict.chosen.speedup
+        answer = f"Use {verdict.chosen.name}"
         gain = (
             f"{factor(speedup.estimate)} times as fast as a plain loop, "
             f"95% interval {factor(speedup.low)} to {factor(speedup.high)}"

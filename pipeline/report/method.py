@@ -53,7 +53,7 @@ def _repeats(run: Run) -> str:
     times = f"{least:,} times" if least == most else f"{least:,} to {most:,} times"
     where = "" if len(several) == len(repeats) else f" in {len(several):,} of {len(repeats):,} trials"
     return (
-        f" Short batches were repeated, equally often in both, until the shorter of the two lasted {_LEAST}, but not so "
+        f" Short batches were repeated, equally often in both, until the shorter one lasted {_LEAST}, but not so "
         f"often that the longer one lasted over {_MOST}: {times}{where}. What is given is the time of one."
     )
 

@@ -27,7 +27,7 @@ def render(report: Report) -> str:
 
 
 def inline(drawing: Drawing) -> list[Markup]:
-    """The figure's SVGs for within the page, one a panel: their ids their own, their ink and paper those of the page."""
+    """The figure's SVGs for within the page, one a panel: their ids their own, ink and paper those of the page."""
     svg = drawing.svg[drawing.svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>\s*|<style.*?</style>\s*", "", svg, flags=re.DOTALL)
     prefix = f"figure-{drawing.name}-"

@@ -27,7 +27,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """A cell; `kind` is `anchor`, `chosen`, `missing` (it was not measured) or empty, `note` what a reader must know."""
+    """A cell; `kind` is `anchor`, `chosen`, `missing` (not measured) or empty, `note` what a reader must know."""
 
     texts: tuple[str, ...]
     kind: str

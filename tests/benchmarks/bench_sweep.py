@@ -10,7 +10,7 @@ from typing import Any
 
 from .figure import Figure, wall_s
 
-INSIDE = ("startup", "warm-up", "rounds", "shutdown")
+INSIDE = ("startup", "probe", "warm-up", "rounds", "shutdown")
 
 
 def run() -> list[Figure]:
@@ -27,7 +27,7 @@ def _small(folder: Path) -> list[Figure]:
     records = _records(folder, "small")
     ended = next(record["ended"] for record in records if record["kind"] == "end")
     trials = [record for record in records if record["kind"] == "trial"]
-    inside_s = sum(sum(trial["phases_s"][key] for key in ("interpreters", *INSIDE[:3])) for trial in trials)
+    inside_s = sum(sum(trial["phases_s"].get(key, 0.0) for key in ("interpreters", *INSIDE[:-1])) for trial in trials)
     preflight_s = sum(record["elapsed_s"] for record in records if record["kind"] == "preflight")
     cost_ms = (ended - began - inside_s - preflight_s) / len(trials) * 1e3
     report_s = whole_s - (ended - began)
@@ -43,7 +43,7 @@ def _default(folder: Path) -> list[Figure]:
     wall_s(["-m", "pipeline", "-m", "name=default"], folder)
     whole_s = time.time() - began
     trials = [record for record in _records(folder, "default") if record["kind"] == "trial"]
-    spent = {key: sum(trial["phases_s"][key] for trial in trials) for key in ("interpreters", *INSIDE)}
+    spent = {key: sum(trial["phases_s"].get(key, 0.0) for trial in trials) for key in ("interpreters", *INSIDE)}
     inside = sum(spent[key] for key in INSIDE) / whole_s
     rest = f"of {whole_s:.0f} s; interpreters and imports took {spent['interpreters'] / whole_s:.1%}, and"
     other = 1 - inside - spent["interpreters"] / whole_s

@@ -58,6 +58,7 @@ def simulate(
         definition={"measure": asdict(measure), "margin": sweep.margin},
         cells=[cell.record() for cell in sweep.cells],
         measured=[cell.id for cell in sweep.measured],
+        surroundings={"machine": {"usable_cores": 8}},
     )
     records = [header, _preflight(workload)]
     bag = Bag(sweep, records)

@@ -89,9 +89,13 @@ def _panels(figure: Figure) -> dict[str, Box]:
         return {}
     inner = [axes.get_window_extent() for axes in found.values()]
     outer = [axes.get_tightbbox() for axes in found.values()]
-    pairs = [(each, around) for each, around in zip(inner, outer, strict=True) if around is not None]
-    left, right = max(each.x0 - around.x0 for each, around in pairs), max(around.x1 - each.x1 for each, around in pairs)
-    below, above = max(each.y0 - around.y0 for each, around in pairs), max(around.y1 - each.y1 for each, around in pairs)
+    margins = [
+        (each.x0 - around.x0, around.x1 - each.x1, each.y0 - around.y0, around.y1 - each.y1)
+        for each, around in zip(inner, outer, strict=True)
+        if around is not None
+    ]
+    left, right, below, above = (max(side) for side in zip(*margins, strict=True))
+    right *= 1.08  # labels in a reader's own font
     to_pt, top = 72 / figure.dpi, figure.bbox.height
     return {
         id_: Box(

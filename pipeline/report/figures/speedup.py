@@ -23,7 +23,7 @@ numbers."
 
 _NOTE = "Points are medians over rounds, bars their 95% intervals."
 _NO_INTERVAL = "Open markers have no interval yet: too few rounds."
-_ALL_ONLY, _SOME_ONLY = (f"{which} hold for these trials only: {SAID}." for which in ("The intervals", "Some intervals"))
+_THESE_ONLY = f"hold for these trials only: {SAID}."
 
 
 def draw(summary: pd.DataFrame, samples: pd.DataFrame) -> Figure:  # noqa: ARG001 - one signature for all
@@ -54,5 +54,5 @@ def on_intervals(summary: pd.DataFrame) -> list[str]:
     rows = as_floats(summary[summary["status"] == "measured"], "speedup", "speedup_low", "speedup_high")
     exists = (rows["speedup_low"] > 0) & (rows["speedup_high"] < math.inf)
     beyond = rows.loc[exists, "beyond_these_trials"].dropna().astype(bool)
-    only = [] if beyond.all() else [_SOME_ONLY if beyond.any() else _ALL_ONLY]
+    only = [] if beyond.all() else [f"{'Some' if beyond.any() else 'The'} intervals {_THESE_ONLY}"]
     return [*only, *([] if exists.all() else [_NO_INTERVAL])]

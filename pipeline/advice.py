@@ -1,0 +1,35 @@
+"""What would settle a thing: settings to measure again with."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Collection
+from dataclasses import replace
+
+from .cells import Measure
+from .evidence import Evidence, Run
+from .plan import Preflight, plan_cell
+from .statistics import order_rank
+
+
+def more_trials(run: Run, cells: Collection[str]) -> str:
+    """The settings with which the verdict's intervals of these cells, by id, would be of all trials that could be made.
+
+    Empty where the run has them already.
+    """
+    measure, anchors = run.measure, {cell["id"]: cell["anchor"] for cell in run.cells}
+    looks = {id_: Preflight.of(run.preflights[anchors[id_]]) for id_ in cells}
+    alpha = min(plan_cell(measure, look).alpha for look in looks.values()) / len(run.measured)
+    fewest = next(n for n in itertools.count(1) if order_rank(n, alpha) > 0)
+    asked = replace(measure, trials=max(fewest, measure.trials))
+    budget_s = max(_needed_s(asked, look, run.evidence[id_]) for id_, look in looks.items())
+    said = [f"measure.trials={fewest}"] if fewest > measure.trials else []
+    return " ".join([*said, f"measure.budget_s={budget_s}"] if budget_s > measure.budget_s else said)
+
+
+def _needed_s(measure: Measure, look: Preflight, evidence: Evidence) -> int:
+    """What a cell's trials up to the first look cost at the pace that was seen, and a fifth more."""
+    spent_s = sum(trial["phases_s"]["rounds"] for trial in evidence.trials)
+    round_s: float = spent_s / sum(len(trial["orders"]) for trial in evidence.trials)
+    return math.ceil(1.2 * measure.trials * plan_cell(measure, look).rounds * round_s)
