@@ -9,7 +9,6 @@ import logging
 import os
 import shlex
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, suppress
@@ -18,7 +17,6 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from . import __version__
 from .errors import InputError, Interrupted
-from .outputs import JOURNAL
 
 if TYPE_CHECKING:
     from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -66,6 +64,7 @@ def _answer(words: Sequence[str]) -> int:
     except Interrupted as interruption:
         return interruption.exit_status
     except KeyboardInterrupt:
+        _tell("interrupted")
         return 130
     except Exception:
         _tell(f"error: a bug of pipeline, not of yours; its traceback is {_keep_traceback()}")
@@ -109,6 +108,8 @@ def _writing(place: str | Path) -> Iterator[None]:
 
 def _keep_traceback() -> str:
     """Where the traceback is: in a file, or below where there is no place for one."""
+    import tempfile
+
     try:
         with tempfile.NamedTemporaryFile("w", prefix="pipeline-bug-", suffix=".txt", delete=False) as stream:
             traceback.print_exc(file=stream)
@@ -244,6 +245,7 @@ def _report(folder: Path) -> int:
     """Draw a run's report and say what it says."""
     from . import report
     from .evidence import Run
+    from .outputs import JOURNAL
     from .summary import summary_text
 
     run_ = Run.read(folder / JOURNAL)
@@ -269,6 +271,8 @@ def _report_command(words: Sequence[str]) -> int:
         return ALL_MEASURED
     if len(words) != 1:
         raise InputError(f"report {' '.join(words)}: name one run's folder, as in report outputs/latest")
+    from .outputs import JOURNAL
+
     folder = Path(words[0])
     if folder.name == JOURNAL:
         folder = folder.parent
