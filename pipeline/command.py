@@ -191,7 +191,7 @@ def _show(loader: ConfigLoaderImpl, given: argparse.Namespace) -> None:
     GlobalHydra.instance().initialize(hydra)
     try:
         if given.help:
-            hydra.app_help(config_name=given.config_name, args_parser=_make_parser(), args=given)
+            print(_help(hydra, given))
         elif given.hydra_help:
             hydra.hydra_help(config_name=given.config_name, args_parser=_make_parser(), args=given)
         elif given.cfg:
@@ -209,6 +209,22 @@ def _show(loader: ConfigLoaderImpl, given: argparse.Namespace) -> None:
         raise InputError(one_line(error)) from error
     finally:
         GlobalHydra.instance().clear()
+
+
+def _help(hydra: Hydra, given: argparse.Namespace) -> str:
+    """The help that the configuration gives, with our groups in it. Hydra's own way takes as long as all the rest."""
+    from string import Template
+
+    from hydra.types import RunMode
+
+    config = hydra.compose_config(given.config_name, given.overrides, RunMode.RUN)
+    loader = hydra.config_loader
+    groups, listed = sorted(set(loader.list_groups("")) - {"hydra"}), []
+    while groups:
+        group = groups.pop(0)
+        listed.append(f"{group}: {', '.join(loader.get_group_options(group))}")
+        groups[:0] = [f"{group}/{each}" for each in sorted(loader.list_groups(group))]
+    return Template(config.hydra.help.template).safe_substitute(APP_CONFIG_GROUPS="\n".join(listed) + "\n")
 
 
 def _complete(hydra: Hydra, given: argparse.Namespace) -> None:
