@@ -294,7 +294,9 @@ def test_what_becomes_of_a_cell_has_its_label(
         f"        {body}\n"
         "    return x\n",
     )
-    words = ["workload=function", "workload.task=hostile:task", "backend=process", "measure.timeout_s=3"]
+    words = ["workload=function", "workload.task=hostile:task", "backend=process"]
+    if status == "timed out":
+        words.append("measure.timeout_s=8")
     done = pipeline(*words, "workload.inputs=4", *LEAST)
     assert done.status == 1, done.err
     row = summary(done)[1]
