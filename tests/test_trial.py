@@ -58,6 +58,7 @@ class Unpicklable:
         ([1, 2], [1, 3], check.DIFFERENT),
         ([1, 2], [1], check.DIFFERENT),
         (3, 3, check.ALIKE),
+        ([], [], check.ALIKE),
         ([Plain(1), Plain(2)], [Plain(1), Plain(2)], check.ALIKE),
         ([Plain(1)], [Plain(2)], check.NOT_COMPARABLE),
         ([Equal(1)], [Equal(1)], check.ALIKE),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,6 @@ from . import reference
 ALIKE = "alike"
 DIFFERENT = "different"
 NOT_COMPARABLE = "not comparable"
-
-
-def load(check: str) -> Callable[[Any, Any], object]:
-    """The function that `workload.check` names.
-
-    Raises:
-        BadInput: there is none.
-    """
-    return reference.load_function(check, "workload.check")
 
 
 def save(results: Any, path: Path) -> bool:
@@ -49,15 +39,19 @@ def compare(expected_path: Path, got: Any, check: str) -> tuple[str, str]:
     items, whole = pickle.loads(expected_path.read_bytes())
     if check != "auto":
         expected = pickle.loads(whole) if items is None else [pickle.loads(each) for each in items]
-        return (ALIKE, "") if load(check)(expected, got) else (DIFFERENT, f"{check} says so")
+        same = reference.load_function(check, "workload.check")
+        return (ALIKE, "") if same(expected, got) else (DIFFERENT, f"{check} says so")
     if items is None:
-        return _compare(whole, got), _both(whole, got)
+        answer = _compare(whole, got)
+        return answer, "" if answer == ALIKE else _both(whole, got)
     if not isinstance(got, list) or len(got) != len(items):
         return DIFFERENT, f"{len(items)} results there"
     found = [_compare(stored, each) for stored, each in zip(items, got, strict=True)]
-    worst = next((each for each in (DIFFERENT, NOT_COMPARABLE) if each in found), ALIKE)
-    at = found.index(worst)
-    return worst, f"the result for input number {at}: {_both(items[at], got[at])}"
+    for answer in (DIFFERENT, NOT_COMPARABLE):
+        if answer in found:
+            at = found.index(answer)
+            return answer, f"the result for input number {at}: {_both(items[at], got[at])}"
+    return ALIKE, ""
 
 
 def _both(stored: bytes, got: Any) -> str:

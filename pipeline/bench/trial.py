@@ -81,7 +81,6 @@ def run(description: Message, start_arm: START_ARM, scratch: Path, tell: Callabl
         "capacity": [],
         "probe_cpu_s": 0.0,
         "machine": None,
-        "flags": [],
     }
     phases_s = record["phases_s"]
     try:
