@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from .cells import Measure
 from .evidence import Evidence, Run
-from .plan import Preflight, plan_cell
+from .plan import SWEEP_ALPHA, Preflight, plan_cell
 from .statistics import order_rank
 
 
@@ -20,7 +20,7 @@ def more_trials(run: Run, cells: Collection[str]) -> str:
     """
     measure, anchors = run.measure, {cell["id"]: cell["anchor"] for cell in run.cells}
     looks = {id_: Preflight.of(run.preflights[anchors[id_]]) for id_ in cells}
-    alpha = min(plan_cell(measure, look).alpha for look in looks.values()) / len(run.measured)
+    alpha = min(plan_cell(measure, look).each_look(SWEEP_ALPHA) for look in looks.values()) / len(run.measured)
     fewest = next(n for n in itertools.count(1) if order_rank(n, alpha) > 0)
     asked = replace(measure, trials=max(fewest, measure.trials))
     budget_s = max(_needed_s(asked, look, run.evidence[id_]) for id_, look in looks.items())

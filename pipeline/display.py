@@ -14,9 +14,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .cells import Cell, Sweep
+from .cells import Sweep
 from .evidence import variants
-from .sweep import CellProgress
+from .sweep import Progress
 from .wording import duration, factor, pool_name, speedup_interval
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Silent:
     def preflight(self, workload: str) -> None:
         """Nothing."""
 
-    def update(self, progress: Mapping[str, CellProgress], measuring: tuple[Cell, int] | None) -> None:
+    def update(self, progress: Mapping[str, Progress], measuring: tuple[str, int] | None) -> None:
         """Nothing."""
 
 
@@ -59,12 +59,12 @@ class Lines:
         """Say which workload is looked at."""
         self._say(f"looking at {workload}")
 
-    def update(self, progress: Mapping[str, CellProgress], measuring: tuple[Cell, int] | None) -> None:
-        """Say which cells are done since the last time."""
+    def update(self, progress: Mapping[str, Progress], measuring: tuple[str, int] | None) -> None:
+        """Say which cells and matches are done since the last time."""
         for id_, each in progress.items():
             if each.done and id_ not in self._done:
                 self._done.add(id_)
-                self._say(f"[{len(self._done)}/{len(progress)}] {self._names[id_]}: {_state(each)}")
+                self._say(f"[{len(self._done)}/{len(progress)}] {_name(each, self._names)}: {_state(each)}")
 
     def _say(self, text: str) -> None:
         if self._seen:
@@ -98,7 +98,7 @@ class LiveTable:
 
         self._show(Text(f"looking at {workload} ..."))
 
-    def update(self, progress: Mapping[str, CellProgress], measuring: tuple[Cell, int] | None) -> None:
+    def update(self, progress: Mapping[str, Progress], measuring: tuple[str, int] | None) -> None:
         """Draw again, unless it was drawn just now."""
         now = self._clock()
         if now - self._drawn >= _EVERY_S or all(each.done for each in progress.values()):
@@ -112,7 +112,7 @@ class LiveTable:
             except OSError:
                 self._seen = False
 
-    def _render(self, progress: Mapping[str, CellProgress], measuring: tuple[Cell, int] | None) -> RenderableType:
+    def _render(self, progress: Mapping[str, Progress], measuring: tuple[str, int] | None) -> RenderableType:
         from rich.console import Group
         from rich.markup import escape
         from rich.table import Table
@@ -122,10 +122,10 @@ class LiveTable:
             table.add_column(column, justify="right" if column == "rounds" else "left", no_wrap=True)
         shown = _window(list(progress.values()), measuring, self._live.console.height - 6)
         for each in shown:
-            under_way = measuring is not None and measuring[0].id == each.cell.id
+            under_way = measuring is not None and measuring[0] == each.id
             rounds = each.speedup.rounds + (measuring[1] if measuring is not None and under_way else 0)
             mark = "[green]✓" if each.done else "[bold]>" if under_way else " "
-            table.add_row(mark, escape(self._names[each.cell.id]), str(rounds), escape(_state(each)))
+            table.add_row(mark, escape(_name(each, self._names)), str(rounds), escape(_state(each)))
         passed = self._clock() - self._began
         left = _expected(progress)
         to_go = "" if left is None else f", at most {duration(left)} to go"
@@ -159,28 +159,28 @@ def open_display() -> Iterator[Silent | Lines | LiveTable]:
             live.stop()
 
 
-def _window(cells: list[CellProgress], measuring: tuple[Cell, int] | None, height: int) -> list[CellProgress]:
+def _window(cells: list[Progress], measuring: tuple[str, int] | None, height: int) -> list[Progress]:
     """As many cells as a screen has lines for, around the one under way."""
     height = max(height, 3)
     if len(cells) <= height:
         return cells
-    ids = [each.cell.id for each in cells]
-    at = ids.index(measuring[0].id) if measuring is not None else 0
+    ids = [each.id for each in cells]
+    at = ids.index(measuring[0]) if measuring is not None else 0
     first = min(max(0, at - height // 2), len(cells) - height)
     return cells[first : first + height]
 
 
-def _expected(progress: Mapping[str, CellProgress]) -> float | None:
+def _expected(progress: Mapping[str, Progress]) -> float | None:
     """Seconds until every cell has had all of its trials, if a trial goes on taking as long as so far."""
     measured = [each for each in progress.values() if each.evidence.trials]
     if not measured:
         return None
-    took = {each.cell.id: _mean_s(each) for each in measured}
+    took = {each.id: _mean_s(each) for each in measured}
     usual = sum(took.values()) / len(took)
-    return sum(each.trials_left * took.get(each.cell.id, usual) for each in progress.values())
+    return sum(each.trials_left * took.get(each.id, usual) for each in progress.values())
 
 
-def _mean_s(each: CellProgress) -> float:
+def _mean_s(each: Progress) -> float:
     elapsed_s: float = sum(trial["elapsed_s"] for trial in each.evidence.trials)
     return elapsed_s / len(each.evidence.trials)
 
@@ -193,7 +193,14 @@ def _names(sweep: Sweep) -> dict[str, str]:
     }
 
 
-def _state(each: CellProgress) -> str:
+def _name(each: Progress, names: Mapping[str, str]) -> str:
+    """A cell's name; of a match, both."""
+    if each.leader is None:
+        return names[each.cell.id]
+    return f"{names[each.cell.id]} against {names[each.leader.id].partition(', ')[2]}"
+
+
+def _state(each: Progress) -> str:
     if each.evidence.status not in ("measured", "not run"):
         reason = str(each.evidence.reason).partition("\n")[0]  # a row has one line
         return f"{each.evidence.status}: {reason}"

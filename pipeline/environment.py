@@ -27,6 +27,7 @@ def describe(measured: Path | None) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "usable_cores": usable_cores(),
         "quota_cores": quota_cores(),
+        "smt": has_smt(),
         "memory_bytes": _memory_bytes(),
         "os": f"{platform.system()} {platform.release()}",
     }
@@ -55,6 +56,13 @@ def quota_cores() -> float | None:
         folder = Path("/sys/fs/cgroup/cpu")
         quota_us = int(folder.joinpath("cpu.cfs_quota_us").read_text())
         return None if quota_us < 0 else quota_us / int(folder.joinpath("cpu.cfs_period_us").read_text())
+    return None
+
+
+def has_smt() -> bool | None:
+    """Whether cores are hyper-threads that share a core with others; `None` where the system does not tell."""
+    with suppress(OSError):
+        return Path("/sys/devices/system/cpu/smt/active").read_text().strip() == "1"
     return None
 
 

@@ -14,8 +14,7 @@ from . import journal, statistics
 from .cells import ANCHOR, Measure
 from .errors import InputError
 from .journal import Record
-from .plan import ALPHA, Plan, Preflight, plan_cell
-from .statistics import Interval
+from .plan import ALPHA, Plan, Preflight, plan_cell, plan_match
 
 #: A trial that was lost with its node is run again this often.
 MOST_ATTEMPTS = 3
@@ -34,33 +33,39 @@ class Evidence:
     trials: tuple[Record, ...]
     attempts: int
 
-    @property
-    def log_ratios(self) -> list[list[float]]:
-        """For each trial, log(anchor time / cell time) of each of its rounds."""
-        return [log_ratios(trial) for trial in self.trials]
+    def log_ratios(self, over: str = "anchor", arm: str = "cell") -> list[list[float]]:
+        """For each trial, log(time of the arm `over` / time of `arm`) of each of its rounds."""
+        return [log_ratios(trial, over, arm) for trial in self.trials]
 
-    def speedup(self, alpha: float) -> statistics.Speedup:
-        """The cell's speed-up over its anchor, at level 1 - `alpha`."""
-        return statistics.speedup(self.log_ratios, alpha)
+    def speedup(self, alpha: float, over: str = "anchor", arm: str = "cell") -> statistics.Speedup:
+        """The speed-up of one arm over another, at level 1 - `alpha`."""
+        return statistics.speedup(self.log_ratios(over, arm), alpha)
 
-    def capacity(self) -> tuple[float, Interval] | None:
+    @cached_property
+    def capacity(self) -> statistics.Speedup | None:
         """What the machine offered meanwhile, in cores: the median of all probes and its 95 % interval.
 
-        `None` where there was no probe: in cells of one worker, on machines of one core, and in cold trials.
+        It is a speed-up too: that of spinning processes over one of them. `None` where there was no probe: in cells
+        of one worker, on machines of one core, and in cold trials.
         """
-        probes = [each for trial in self.trials for each in trial.get("capacity") or ()]
-        return (median(probes), statistics.median_interval(probes, ALPHA)) if probes else None
+        probes = [[math.log(each) for each in trial.get("capacity") or ()] for trial in self.trials]
+        return statistics.speedup(probes, ALPHA) if any(probes) else None
+
+    def cores_used(self, arm: str) -> float | None:
+        """How many cores an arm kept busy in a batch, on average; `None` where CPU time is not counted."""
+        cpu_s, batch_s = self.middle(arm, "cpu_s"), self.middle(arm, "batch_s")
+        return None if cpu_s is None or not batch_s else cpu_s / batch_s
 
     def middle(self, arm: str, what: str) -> float | None:
         """The median over all trials and rounds of an arm's `what`; `None` where it was never recorded."""
         return middle(self.trials, arm, what)
 
 
-def log_ratios(trial: Record) -> list[float]:
-    """log(anchor time / cell time) of each round of a trial."""
+def log_ratios(trial: Record, over: str, arm: str) -> list[float]:
+    """log(time of the arm `over` / time of `arm`) of each round of a trial."""
     arms = trial["arms"]
-    pairs = zip(arms["anchor"]["batch_s"], arms["cell"]["batch_s"], strict=True)
-    return [math.log(anchor_s / cell_s) for anchor_s, cell_s in pairs]
+    pairs = zip(arms[over]["batch_s"], arms[arm]["batch_s"], strict=True)
+    return [math.log(over_s / arm_s) for over_s, arm_s in pairs]
 
 
 def middle(trials: Iterable[Record], arm: str, what: str) -> float | None:
@@ -156,6 +161,17 @@ class Run:
         return int(self.header["surroundings"]["machine"]["usable_cores"])
 
     @cached_property
+    def attainable_cores(self) -> float:
+        """How many cores' worth of time can be had: the cores, or a container's quota if that is less."""
+        quota = self.header["surroundings"]["machine"].get("quota_cores")
+        return self.cores if quota is None else min(self.cores, float(quota))
+
+    @cached_property
+    def margin(self) -> float:
+        """What smaller difference does not matter, as a share."""
+        return float(self.header["definition"]["margin"])
+
+    @cached_property
     def measure(self) -> Measure:
         """The measuring profile."""
         return Measure(**self.header["definition"]["measure"])
@@ -178,6 +194,15 @@ class Run:
         }
 
     @cached_property
+    def matches(self) -> dict[tuple[str, str], Evidence]:
+        """Each match's evidence, by the ids of leader and rival; in its trials the rival's arm is called `cell`."""
+        trials: dict[tuple[str, str], list[Record]] = {}
+        for record in self.records:
+            if record["kind"] == "play-off":
+                trials.setdefault((record["leader"], record["cell"]), []).append(record)
+        return {match: gather(each, None) for match, each in trials.items()}
+
+    @cached_property
     def preflights(self) -> dict[str, Record]:
         """The preflight record of each workload, by the id of its anchor."""
         anchors = {cell["workload_id"]: cell["anchor"] for cell in self.header["cells"]}
@@ -195,6 +220,13 @@ class Run:
         if preflight is None or preflight["status"] != "measured":
             return None
         return plan_cell(self.measure, Preflight.of(preflight))
+
+    def match_plan(self, leader: Record, rival: Record) -> Plan:
+        """How a match between two cells was planned."""
+        preflight = Preflight.of(self.preflights[rival["anchor"]])
+        alpha = plan_cell(self.measure, preflight).each_look()
+        over_loop = [self.evidence[cell["id"]].speedup(alpha).estimate for cell in (rival, leader)]
+        return plan_match(self.measure, preflight, (over_loop[0], over_loop[1]))
 
     def of_anchor(self, anchor: str) -> tuple[Record, ...]:
         """The trials in which an anchor was measured: all of its workload's."""

@@ -8,27 +8,38 @@ from statistics import median
 
 from .evidence import Evidence
 from .journal import Record
+from .plan import ALPHA
 
 OTHERS_SHARE = 0.10
-"""Noisy: others used more than this share of the machine's cores."""
-ANCHOR_VARIATION = 0.10
-"""Noisy: half the spread of the middle 80 % of the plain loop's times, as a share of their median."""
-THROTTLED_SHARE = 0.01
-"""Throttled: a quota held the container back for more than this share of the time."""
+"""Crowded: others used more than this share of the machine's cores."""
+LEAST_CAPACITY = 1.5
+"""Starved: two or more cores were asked for, and the probes got less than this many out of the machine."""
 STOLEN_SHARE = 0.02
 """Stolen: the hypervisor gave more than this share of the cores to others."""
+PRESSURE_SHARE = 0.05
+"""Noisy: while the plain loop ran, somebody waited for a core for more than this share of the time (PSI),"""
+ANCHOR_VARIATION = 0.10
+"""or half the spread of the middle 80 % of the plain loop's times is over this share of their median."""
+THROTTLED_SHARE = 0.01
+"""Throttled: a quota held the container back for more than this share of the time."""
 DRIFT = 0.10
 """Drifting: the plain loop's last trials took so much longer or shorter than its first ones."""
 REPEATABLE = 0.5
 """Not repeatable: a warm batch takes less than this share of the first one,"""
 LEAST_COLD_S = 0.005
 """which lasted at least this long."""
+SEVERAL_CORES = 1.1
+"""Oversubscribed: the plain loop itself uses more than so many cores, so the thread pools it has are at work."""
+IMPOSSIBLE = 1.1
+"""Impossible: so many times as much CPU work was done at once as the machine offered; beyond both intervals."""
 
+STARVED, CROWDED, STOLEN, THROTTLED = "starved", "crowded", "stolen", "throttled"
+NOT_REPEATABLE, IMPOSSIBLE_, OVERSUBSCRIBED = "not repeatable", "impossible", "oversubscribed"
 
-LEAST_CAPACITY = 1.5
-"""Starved: two or more cores were asked for, and the probes got less than this many out of the machine."""
-
-THROTTLED, NOT_REPEATABLE, STARVED = "throttled", "not repeatable", "starved"
+SHARED = frozenset({STARVED, CROWDED, STOLEN})
+"""Others had a part of the machine: more workers then get a larger share of it, whatever they would get alone."""
+UNFIT = frozenset({THROTTLED, NOT_REPEATABLE, IMPOSSIBLE_})
+"""Cells with these are left out of the verdict."""
 
 
 @dataclass(frozen=True)
@@ -55,33 +66,44 @@ def find(cell: Record, evidence: Evidence, cores: int) -> list[Flag]:
     return [flag for finder in _FINDERS for flag in finder(cell, evidence, cores)]
 
 
-def _noisy(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
+def is_unfit(cell: Record, evidence: Evidence) -> bool:
+    """Whether the cell is left out of the verdict; how many cores there are makes no difference to that."""
+    return not UNFIT.isdisjoint(flag.name for flag in find(cell, evidence, cores=1))
+
+
+def _starved(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
+    capacity = evidence.capacity
+    if capacity is not None and capacity.estimate < LEAST_CAPACITY:
+        offered = min(cell["workers"], cores)
+        yield Flag(STARVED, f"the machine offered {capacity.estimate:.2f} of {offered} cores")
+
+
+def _crowded(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
     others = _share(evidence.trials, "busy_s", minus_own=True)
     if others is not None and others / cores > OTHERS_SHARE:
-        yield Flag("noisy", f"others used {others / cores:.0%} of the cores")
+        yield Flag(CROWDED, f"others used {others / cores:.0%} of the cores")
+
+
+def _stolen(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
+    share = _share(evidence.trials, "steal_s")
+    if share is not None and share / cores > STOLEN_SHARE:
+        yield Flag(STOLEN, f"the hypervisor gave {share / cores:.0%} of the cores to others")
+
+
+def _noisy(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
+    pressure = _pressure(evidence.trials)
+    if pressure is not None and pressure > PRESSURE_SHARE:
+        yield Flag("noisy", f"while the plain loop ran, others waited for a core for {pressure:.0%} of the time")
         return
     spread = _anchor_variation(evidence.trials)
     if spread is not None and spread > ANCHOR_VARIATION:
         yield Flag("noisy", f"the plain loop varied by {spread:.0%}")
 
 
-def _starved(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
-    capacity = evidence.capacity()
-    if capacity is not None and capacity[0] < LEAST_CAPACITY:
-        offered = min(cell["workers"], cores)
-        yield Flag(STARVED, f"the machine offered {capacity[0]:.2f} of {offered} cores")
-
-
 def _throttled(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
     share = _share(evidence.trials, "throttled_s")
     if share is not None and share > THROTTLED_SHARE:
         yield Flag(THROTTLED, f"a quota held it back for {share:.0%} of the time")
-
-
-def _stolen(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
-    share = _share(evidence.trials, "steal_s")
-    if share is not None and share / cores > STOLEN_SHARE:
-        yield Flag("stolen", f"the hypervisor gave {share / cores:.0%} of the cores to others")
 
 
 def _drifting(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
@@ -94,11 +116,35 @@ def _drifting(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
         yield Flag("drifting", f"the plain loop became {abs(change):.0%} {'slower' if change > 0 else 'faster'}")
 
 
+def _oversubscribed(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
+    used = evidence.cores_used("anchor")
+    pools = [each for trial in evidence.trials for each in trial["arms"]["cell"].get("pools") or ()]
+    if cell["workers"] < 2 or not pools or used is None or used < SEVERAL_CORES:
+        return
+    pool = max(pools, key=lambda each: int(each["threads"]))
+    if cell["workers"] * pool["threads"] > cores:
+        yield Flag(
+            OVERSUBSCRIBED,
+            f"{cell['workers']} workers with {pool['threads']} {pool['library']} threads each on {cores} cores: "
+            f"try +env.{pool['variable']}=1 as an axis",
+        )
+
+
 def _not_repeatable(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
     # The plain loop's alone: a pool's first batch is slower for reasons of its own.
     cold_s, warm_s = evidence.middle("anchor", "cold_s"), evidence.middle("anchor", "batch_s")
     if cold_s is not None and warm_s is not None and cold_s > LEAST_COLD_S and warm_s < REPEATABLE * cold_s:
         yield Flag(NOT_REPEATABLE, f"later batches take {warm_s / cold_s:.0%} of the first")
+
+
+def _impossible(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
+    # In cores' worth of the plain loop's CPU work: waiting overlaps as much as it likes.
+    used, capacity = evidence.cores_used("anchor"), evidence.capacity
+    if used is None or capacity is None:
+        return
+    least = evidence.speedup(ALPHA).low * used
+    if least > IMPOSSIBLE * capacity.high:
+        yield Flag(IMPOSSIBLE_, f"the work of {least:.2f} cores, where the machine offered {capacity.estimate:.2f}")
 
 
 def _idle_workers(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
@@ -114,11 +160,14 @@ def _not_compared(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag
 
 _FINDERS: tuple[Callable[[Record, Evidence, int], Iterator[Flag]], ...] = (
     _starved,
+    _crowded,
+    _stolen,
     _noisy,
     _throttled,
-    _stolen,
     _drifting,
+    _oversubscribed,
     _not_repeatable,
+    _impossible,
     _idle_workers,
     _not_compared,
 )
@@ -139,6 +188,18 @@ def _share(trials: Sequence[Record], what: str, *, minus_own: bool = False) -> f
 def _own_cpu_s(trial: Record) -> float:
     used = [each or 0.0 for arm in trial["arms"].values() for each in arm.get("cpu_s") or ()]
     return float(sum(used) * trial["repeat"] + trial.get("probe_cpu_s", 0.0))
+
+
+def _pressure(trials: Sequence[Record]) -> float | None:
+    """The share of the plain loop's time in which somebody waited for a core: it is alone, so it was not for us."""
+    waited_s = passed_s = 0.0
+    for trial in trials:
+        anchor = trial["arms"]["anchor"]
+        for batch_s, pressure_s in zip(anchor["batch_s"], anchor.get("machine_pressure_s") or (), strict=False):
+            if pressure_s is not None:
+                waited_s += pressure_s
+                passed_s += batch_s * trial["repeat"]
+    return waited_s / passed_s if passed_s else None
 
 
 def _anchor_variation(trials: Sequence[Record]) -> float | None:

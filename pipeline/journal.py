@@ -1,7 +1,8 @@
 """The journal: one JSON line a record, on disk before the next thing starts.
 
 Kinds of records: `run` opens a session of measuring (the first one defines the run), `preflight` one a workload,
-`trial` one a trial, `end` closes a session. Everything that is reported is a function of these alone.
+`trial` one a trial of the sweep, `play-off` one a trial in which its `leader` and its `cell` met, `end` closes a
+session. Everything that is reported is a function of these alone.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-SCHEMA = 1
-"""The form of the records. 1: the first."""
+SCHEMA = 2
+"""The form of the records. 1: the first. 2: records of play-offs, instrumented batches, and the machine's counters and
+memory for each repetition."""
 
 Record = dict[str, Any]
 

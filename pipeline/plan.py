@@ -8,10 +8,18 @@ from typing import Any
 
 from .cells import Cell, Measure
 
-PROTOCOL = 1
-"""The number of the measuring protocol; part of a version. 1: rounds of fresh pairs, looks at trial boundaries."""
+PROTOCOL = 2
+"""The number of the measuring protocol; part of a version.
+
+1: rounds of fresh pairs, looks at trial boundaries. 2: a play-off, instrumented batches, the machine read every round.
+"""
 
 ALPHA = 0.05
+"""What an interval of the table, and what a verdict as a whole may err."""
+SWEEP_ALPHA = ALPHA / 2
+"""The share of it that the verdict's statements from the sweep have, over all its cells and looks."""
+PLAY_OFF_ALPHA = ALPHA / 2
+"""And the share of those from the play-off."""
 FIRST_LOOK_ROUNDS = 12
 LEAST_TRIAL_S = 0.5
 """A trial's rounds last at least this long, so that starting its processes does not outweigh them."""
@@ -46,10 +54,9 @@ class Plan:
     rounds: int
     looks: tuple[int, ...]
 
-    @property
-    def alpha(self) -> float:
-        """What one look may err, so that all of them together err in at most `ALPHA` (Bonferroni)."""
-        return ALPHA / len(self.looks)
+    def each_look(self, alpha: float = ALPHA) -> float:
+        """What one look may err, so that all of them together err in at most `alpha` (Bonferroni)."""
+        return alpha / len(self.looks)
 
 
 def least_trial_s(plan: Plan, preflight: Preflight) -> float:
@@ -68,7 +75,17 @@ def plan_cell(measure: Measure, preflight: Preflight) -> Plan:
     Looks fall on ends of trials, the first after `measure.trials` of them. The budget's end is the last one.
     """
     # Warm, a round is both arms once, and short batches are repeated until the shorter arm lasts 20 ms.
-    round_s = _ARMS * preflight.cold_s if measure.cold else max(_ARMS * preflight.warm_s, 0.06)
+    return _plan(measure, _ARMS * preflight.cold_s if measure.cold else max(_ARMS * preflight.warm_s, 0.06))
+
+
+def plan_match(measure: Measure, preflight: Preflight, speedups: tuple[float, float]) -> Plan:
+    """The plan of a match between two cells with these speed-ups over the plain loop, which takes part in it."""
+    batches = 1 + sum(1 / each for each in speedups)
+    loop_s = preflight.cold_s if measure.cold else max(preflight.warm_s, 0.02 * max(speedups))
+    return _plan(measure, batches * loop_s)
+
+
+def _plan(measure: Measure, round_s: float) -> Plan:
     affordable = max(1, min(measure.max_rounds, int(measure.budget_s / round_s)))
     if measure.cold:
         return Plan(1, _doubling(min(affordable, max(measure.trials, FIRST_LOOK_ROUNDS)), affordable))

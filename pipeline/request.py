@@ -11,10 +11,13 @@ from typing import Any
 
 from . import plan, sources
 from .cells import ANCHOR, Cell, Sweep, digest
-from .sweep import Bag
+from .plan import Preflight
+from .sweep import Turn
 
 SPANS = 2_000
-"""So many tasks of a cell's first trial are journalled with their start, end and worker."""
+"""So many tasks of an instrumented batch are journalled with their start, end and worker."""
+INSTRUMENTED = 3
+"""Trials of a cell in which a batch is instrumented: a batch costs its time."""
 
 
 @dataclass(frozen=True)
@@ -76,23 +79,23 @@ class Descriptions:
             },
         }
 
-    def trial(self, cell: Cell, trial: int, bag: Bag) -> dict[str, Any]:
-        """One trial of a cell, against its anchor."""
-        preflight = bag.preflight(cell)
-        options = dict(cell.options)
-        if "chunksize" in options:
-            options["chunksize"] = plan.chunksize(cell, preflight)
-        measured = {**{key: getattr(cell, key) for key in ANCHOR}, "env": dict(cell.env), "options": options}
+    def trial(self, turn: Turn, preflight: Preflight) -> dict[str, Any]:
+        """One trial of a cell against its anchor, and in a play-off against the leader, too."""
+        cells = {"cell": turn.cell} if turn.leader is None else {"leader": turn.leader, "cell": turn.cell}
         return {
             "kind": "trial",
-            **self._common(cell),
-            "arms": [{"name": "anchor", **ANCHOR}, {"name": "cell", **measured}],
+            **self._common(turn.cell),
+            "arms": [
+                {"name": "anchor", **ANCHOR},
+                *({"name": name, **_arm(cell, preflight)} for name, cell in cells.items()),
+            ],
             "sample": preflight.sample,
             "warm_s": preflight.warm_s,
-            "rounds": bag.plan(cell).rounds,
+            "task_s": preflight.task_s,
+            "rounds": turn.plan.rounds,
             "cold": self._request.sweep.measure.cold,
-            "spans": SPANS if trial == 0 else 0,
-            "seed": f"{self._request.sweep.seed} {cell.id} {trial}",
+            "spans": SPANS if turn.trial < INSTRUMENTED and turn.leader is None else 0,
+            "seed": f"{self._request.sweep.seed} {turn.id} {turn.trial}",
         }
 
     def _common(self, cell: Cell) -> dict[str, Any]:
@@ -108,3 +111,10 @@ class Descriptions:
             "path": list(request.path),
             "workload": self._workloads[workload.id],
         }
+
+
+def _arm(cell: Cell, preflight: Preflight) -> dict[str, Any]:
+    options = dict(cell.options)
+    if "chunksize" in options:
+        options["chunksize"] = plan.chunksize(cell, preflight)
+    return {**{key: getattr(cell, key) for key in ANCHOR}, "env": dict(cell.env), "options": options}

@@ -20,8 +20,8 @@ from .evidence import MOST_ATTEMPTS
 from .interruption import Interruption, heed_signals
 from .journal import Journal
 from .request import Descriptions, Request, version_of
-from .runners import Assignment, Outcome, Progress, Runner
-from .sweep import Bag, CellProgress
+from .runners import Assignment, Outcome, Runner
+from .sweep import Bag, Progress, Turn
 
 _log = logging.getLogger("pipeline")
 _log.setLevel(logging.INFO)
@@ -39,8 +39,8 @@ class Display(Protocol):
         """A workload is looked at before it is measured."""
         ...
 
-    def update(self, progress: Mapping[str, CellProgress], measuring: tuple[Cell, int] | None) -> None:
-        """Something was measured; `measuring` is the cell under way and its trial's rounds so far."""
+    def update(self, progress: Mapping[str, Progress], measuring: tuple[str, int] | None) -> None:
+        """Something was measured; `measuring` is the id of the cell or match under way and its trial's rounds so far."""
         ...
 
 
@@ -97,7 +97,7 @@ def measure(request: Request, display: Display) -> Session:
             for look in looks:
                 bag.add(run.append("preflight", **look))
             outputs.point_latest(output, folder.path)
-            display.begin(sweep, folder.path, sum(record["kind"] == "trial" for record in folder.records))
+            display.begin(sweep, folder.path, sum(record["kind"] in ("trial", "play-off") for record in folder.records))
             _trials(runner, bag, run, descriptions, display, interruption)
         finally:
             reason = "finished" if bag.is_done() else "interrupted"
@@ -174,36 +174,32 @@ def _preflights(
 def _trials(
     runner: Runner, bag: Bag, run: Journal, descriptions: Descriptions, display: Display, interruption: Interruption
 ) -> None:
-    cells = {cell.id: cell for cell in bag.cells}
+    turns: dict[str, Turn] = {}
 
     def take() -> Assignment | None:
-        following = None if interruption.asked else bag.next()
-        if following is None:
+        turn = None if interruption.asked else bag.next()
+        if turn is None:
             return None
-        cell, trial, attempt = following
-        display.update(bag.progress(), (cell, 0))
-        return Assignment(cell.id, trial, attempt, descriptions.trial(cell, trial, bag))
+        turns[turn.id] = turn
+        display.update(bag.progress(), (turn.id, 0))
+        description = descriptions.trial(turn, bag.preflight(turn.cell))
+        return Assignment(turn.id, turn.trial, turn.attempt, description)
 
     for event in runner.run(take):
-        assignment = event.assignment
-        if isinstance(event, Progress):
-            display.update(bag.progress(), (cells[assignment.id], event.rounds))
+        turn = turns[event.assignment.id]
+        if not isinstance(event, Outcome):
+            display.update(bag.progress(), (turn.id, event.rounds))
             continue
         lost = {"status": "not run", "reason": f"its keeper on {event.node} was killed", "traceback": None}
         reply = event.reply or lost
         if reply["status"] == "bad input":  # of this cell alone: the preflight of its workload was good
             reply["status"] = "failed"
-        bag.add(
-            run.append(
-                "trial",
-                cell=assignment.id,
-                trial=assignment.trial,
-                attempt=assignment.attempt,
-                node=event.node,
-                **reply,
-            )
-        )
-        _log.info("trial %s of cell %s: %s", assignment.trial, assignment.id, reply["reason"] or reply["status"])
+        which: dict[str, Any] = {"cell": turn.cell.id, "trial": turn.trial, "attempt": turn.attempt, "node": event.node}
+        if turn.leader is None:
+            bag.add(run.append("trial", **which, **reply))
+        else:
+            bag.add(run.append("play-off", **which, leader=turn.leader.id, **reply))
+        _log.info("trial %s of %s: %s", turn.trial, turn.id, reply["reason"] or reply["status"])
         display.update(bag.progress(), None)
 
 

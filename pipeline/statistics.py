@@ -1,4 +1,4 @@
-"""What a cell's rounds say: medians with order-statistic intervals.
+"""What rounds say: medians with order-statistic intervals, and what is shown not to be less than a threshold.
 
 Pure functions of numbers; nothing here knows where they came from.
 """
@@ -98,6 +98,46 @@ def speedup(log_ratios: Sequence[Sequence[float]], alpha: float) -> Speedup:
         trials=len(middles),
         beyond_these_trials=exists,
     )
+
+
+def p_above(log_ratios: Sequence[Sequence[float]], threshold: float, alpha: float) -> float:
+    """How likely so many values above `threshold` are if the true median is not above it: a one-sided sign test.
+
+    The larger of two p-values counts, the rounds' and that of the trials' medians, as in `speedup`. Where the trials
+    are too few for theirs to reach `alpha`, all of their medians have to be above instead.
+
+    P(B >= k) for B ~ Binomial(n, 1/2), exactly (W. J. Conover, Practical Nonparametric Statistics, 3rd ed., section
+    3.4); values equal to the threshold count against.
+    """
+    middles = [median(trial) for trial in log_ratios if trial]
+    above = sum(each > threshold for each in middles)
+    p_trials = _tail(above, len(middles))
+    if 0.5 ** len(middles) > alpha:
+        p_trials = 0.0 if above == len(middles) > 0 else 1.0
+    rounds = [each for trial in log_ratios for each in trial]
+    return max(p_trials, _tail(sum(each > threshold for each in rounds), len(rounds)))
+
+
+def _tail(k: int, n: int) -> float:
+    """P(B >= k) for B ~ Binomial(n, 1/2)."""
+    ways, total = 1, 0
+    for successes in range(n, k - 1, -1):
+        total += ways
+        ways = ways * successes // (n - successes + 1)
+    return float(total / 2**n)
+
+
+def holm(p_values: Sequence[float], alpha: float) -> list[bool]:
+    """Which hypotheses are rejected if all rejections together may err with probability `alpha`.
+
+    S. Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6 (1979).
+    """
+    rejected = [False] * len(p_values)
+    for done, index in enumerate(sorted(range(len(p_values)), key=lambda each: p_values[each])):
+        if p_values[index] > alpha / (len(p_values) - done):
+            break
+        rejected[index] = True
+    return rejected
 
 
 def rounds_for(half_width: float, now: Speedup, alpha: float) -> int | None:

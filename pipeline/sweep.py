@@ -1,4 +1,4 @@
-"""The bag of trials: which one next, and when a cell has enough."""
+"""The bag of trials: which one next, and when a cell or a match has enough."""
 
 from __future__ import annotations
 
@@ -6,26 +6,53 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from . import playoff
 from .cells import Cell, Sweep
-from .evidence import Evidence, gather
+from .evidence import Evidence, gather, variants
 from .journal import Record
-from .plan import ALPHA, Plan, Preflight, plan_cell
+from .plan import ALPHA, Plan, Preflight, plan_cell, plan_match
+from .playoff import Candidate
 from .statistics import Speedup
 
 
 @dataclass(frozen=True)
-class CellProgress:
-    """How far a cell is: rounds measured, its interval, and how many more trials it may get at most."""
+class Progress:
+    """How far a cell is, or a match of the play-off in which it is held against `leader`.
+
+    `speedup` is the one over the plain loop, or over the leader; `trials_left` is how many more it may get at most.
+    """
 
     cell: Cell
+    leader: Cell | None
     evidence: Evidence
     speedup: Speedup
     trials_left: int
 
     @property
+    def id(self) -> str:
+        """The cell's, or that of the match."""
+        return _match_id(self.cell, self.leader)
+
+    @property
     def done(self) -> bool:
         """Whether it gets no more trials."""
         return self.trials_left == 0
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The trial that comes next: the `trial`th of a cell, or of its match against `leader`, and the attempt at it."""
+
+    cell: Cell
+    leader: Cell | None
+    trial: int
+    attempt: int
+    plan: Plan
+
+    @property
+    def id(self) -> str:
+        """The cell's, or that of the match."""
+        return _match_id(self.cell, self.leader)
 
 
 class Bag:
@@ -34,11 +61,12 @@ class Bag:
     def __init__(self, sweep: Sweep, records: Iterable[Record]) -> None:
         self._sweep = sweep
         self._cells = {cell.id: cell for cell in sweep.measured}
-        self._trials: dict[str, list[Record]] = {cell_id: [] for cell_id in self._cells}
-        self._spent_s: dict[str, float] = dict.fromkeys(self._cells, 0.0)
+        self._variants = variants([cell.record() for cell in sweep.measured])
+        self._trials: dict[str, list[Record]] = {}
         self._preflights: dict[str, Record] = {}
         self._plans: dict[str, Plan] = {}
-        self._progress: dict[str, CellProgress] = {}
+        self._progress: dict[str, Progress] = {}
+        self._candidates: dict[str, tuple[Candidate, ...]] = {}
         for record in records:
             self.add(record)
 
@@ -48,10 +76,10 @@ class Bag:
             self._preflights[record["workload"]] = record
             if record["status"] == "measured":
                 self._plans[record["workload"]] = plan_cell(self._sweep.measure, Preflight.of(record))
-        elif record["kind"] == "trial" and record["cell"] in self._cells:
-            self._trials[record["cell"]].append(record)
-            self._spent_s[record["cell"]] += record.get("phases_s", {}).get("rounds", 0.0)
-            self._progress.pop(record["cell"], None)
+        elif record["kind"] in ("trial", "play-off") and record["cell"] in self._cells:
+            id_ = _key(record["cell"], record.get("leader"))
+            self._trials.setdefault(id_, []).append(record)
+            self._progress.pop(id_, None)
 
     @property
     def cells(self) -> tuple[Cell, ...]:
@@ -67,49 +95,101 @@ class Bag:
         """What the preflight of the cell's workload found."""
         return Preflight.of(self._preflights[cell.workload.id])
 
-    def plan(self, cell: Cell) -> Plan:
-        """The plan of the cell."""
-        return self._plans[cell.workload.id]
-
-    def progress(self) -> Mapping[str, CellProgress]:
-        """Each measured cell's progress, by its id."""
-        for id_, cell in self._cells.items():
-            if id_ not in self._progress:
-                self._progress[id_] = self._progress_of(cell)
-        return {id_: self._progress[id_] for id_ in self._cells}
+    def progress(self) -> Mapping[str, Progress]:
+        """The progress of each measured cell, then of each match so far, by its id."""
+        plans = self._plans
+        cells = {id_: self._remembered(cell, None, plans.get(cell.workload.id)) for id_, cell in self._cells.items()}
+        if not all(each.done for each in cells.values()):
+            return cells
+        played = [match for workload in plans for match in self._matches(workload)]
+        return cells | {each.id: each for each in played}
 
     def is_done(self) -> bool:
-        """Whether every workload was looked at and every cell has enough."""
+        """Whether every workload was looked at, and every cell and match has enough."""
         return not self.missing_preflights() and self.next() is None
 
-    def next(self) -> tuple[Cell, int, int] | None:
-        """A cell, the number of its next trial and of the attempt at it; `None` when every cell has enough.
+    def next(self) -> Turn | None:
+        """The next trial; `None` when there is enough of everything.
 
         Every open cell gets one trial before any gets the next, in an order drawn anew each time: a cell's trials
-        are spread over the sweep, so that an hour's noise does not fall on one cell.
+        are spread over the sweep, so that an hour's noise does not fall on one cell. So do the matches after them.
         """
         waiting = [each for each in self.progress().values() if not each.done]
         if not waiting:
             return None
 
-        def turn(each: CellProgress) -> tuple[int, str]:
-            drawn = f"{self._sweep.seed} {each.evidence.attempts} {each.cell.id}"
+        def turn(each: Progress) -> tuple[int, str]:
+            drawn = f"{self._sweep.seed} {each.evidence.attempts} {each.id}"
             return each.evidence.attempts, hashlib.sha256(drawn.encode()).hexdigest()
 
         chosen = min(waiting, key=turn)
         trial = len(chosen.evidence.trials)
-        return chosen.cell, trial, chosen.evidence.attempts - trial + 1
+        plan = self._plan(chosen.cell, chosen.leader)
+        return Turn(chosen.cell, chosen.leader, trial, chosen.evidence.attempts - trial + 1, plan)
 
-    def _progress_of(self, cell: Cell) -> CellProgress:
-        evidence = gather(self._trials[cell.id], self._preflights.get(cell.workload.id))
-        plan = self._plans.get(cell.workload.id)
+    def _plan(self, cell: Cell, leader: Cell | None) -> Plan:
+        if leader is None:
+            return self._plans[cell.workload.id]
+        over_loop = [self._progress[each.id].speedup.estimate for each in (cell, leader)]
+        return plan_match(self._sweep.measure, self.preflight(cell), (over_loop[0], over_loop[1]))
+
+    def _remembered(self, cell: Cell, leader: Cell | None, plan: Plan | None) -> Progress:
+        id_ = _match_id(cell, leader)
+        if id_ not in self._progress:
+            self._progress[id_] = self._progress_of(cell, leader, plan)
+        return self._progress[id_]
+
+    def _progress_of(self, cell: Cell, leader: Cell | None, plan: Plan | None) -> Progress:
+        trials = self._trials.get(_match_id(cell, leader), [])
+        evidence = gather(trials, self._preflights.get(cell.workload.id))
         if plan is None:
-            return CellProgress(cell, evidence, evidence.speedup(ALPHA), 0)
-        speedup = evidence.speedup(plan.alpha)
+            return Progress(cell, leader, evidence, evidence.speedup(ALPHA), 0)
+        measure = self._sweep.measure
+        if leader is None:
+            speedup, target = evidence.speedup(plan.each_look()), measure.target
+        else:
+            alpha = plan.each_look(playoff.STATEMENT_ALPHA)
+            speedup, target = evidence.speedup(alpha, over="leader"), self._sweep.margin / 2
         left = plan.looks[-1] - len(evidence.trials)
-        enough = len(evidence.trials) in plan.looks and speedup.half_width <= self._sweep.measure.target
+        enough = len(evidence.trials) in plan.looks and speedup.half_width <= target
         # Time is no function of the ratios, so ending at the budget is no look at them.
-        spent = self._spent_s[cell.id] > self._sweep.measure.budget_s and len(evidence.trials) >= 1
+        spent_s = sum(trial.get("phases_s", {}).get("rounds", 0.0) for trial in trials)
+        spent = spent_s > measure.budget_s and len(evidence.trials) >= 1
         if evidence.status not in ("measured", "not run") or enough or spent:
             left = 0
-        return CellProgress(cell, evidence, speedup, max(0, left))
+        return Progress(cell, leader, evidence, speedup, max(0, left))
+
+    def _matches(self, workload: str) -> list[Progress]:
+        """All matches of a workload's play-off so far, those still to be played last."""
+        candidates = self._enter(workload)
+        matches: dict[str, Progress] = {}
+
+        def match(leader: Candidate, rival: Candidate) -> Progress:
+            pair = self._cells[rival.id], self._cells[leader.id]
+            found = self._remembered(*pair, self._plan(*pair))
+            return matches.setdefault(found.id, found)
+
+        def result(leader: Candidate, rival: Candidate) -> Speedup | None:
+            played = match(leader, rival)
+            return played.speedup if played.done else None
+
+        for stage in playoff.stages(candidates, result, self._sweep.margin):
+            for rival in stage.rivals:
+                match(stage.leader, rival)
+        return list(matches.values())
+
+    def _enter(self, workload: str) -> tuple[Candidate, ...]:
+        # Asked once every cell is done, so what is found stays as it is.
+        if workload not in self._candidates:
+            cells = [cell for cell in self.cells if cell.workload.id == workload]
+            found = [(cell.record(), self._progress[cell.id].evidence) for cell in cells]
+            self._candidates[workload] = playoff.enter(found, self._plans[workload], len(self._cells), self._variants)
+        return self._candidates[workload]
+
+
+def _match_id(cell: Cell, leader: Cell | None) -> str:
+    return _key(cell.id, None if leader is None else leader.id)
+
+
+def _key(cell: str, leader: str | None) -> str:
+    return cell if leader is None else f"{leader} {cell}"

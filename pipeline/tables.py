@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 
 from . import flags
+from .attribution import attribute
 from .evidence import Run, middle
 from .journal import Record
 from .plan import ALPHA
@@ -30,11 +32,22 @@ SUMMARY = [
     "capacity",
     "capacity_low",
     "capacity_high",
+    "capacity_efficiency",
+    "above_attainable",
     "startup_s",
     "shutdown_s",
     "cold_s",
     "cpu_s",
+    "cores_used",
+    "ideal_s",
+    "phases_s",
+    "dispatch_s",
+    "imbalance_s",
+    "waiting_s",
+    "machine_s",
+    "unexplained_s",
     "peak_rss_bytes",
+    "pss_bytes",
     "chunksize",
     "flags",
     "cell",
@@ -42,11 +55,32 @@ SUMMARY = [
 """The summary's columns. Seconds are medians: `serial_s` and `batch_s` of one batch in the anchor and in the cell,
 `cold_s` of its first batch, `cpu_s` the CPU time of one batch in all of the cell's processes. `speedup` is the median
 over rounds of anchor time / cell time, with its pointwise 95 % interval; where not `beyond_these_trials`, the trials
-were too few to say how another start of the processes would differ. `variant` names what else tells the cell from
+were too few to say how another start of the processes would differ. `efficiency` is the speed-up / workers,
+`capacity_efficiency` the speed-up / capacity, `above_attainable` whether there are more workers than cores to be had.
+`ideal_s` to `unexplained_s` sum up to `batch_s`: see `attribution.Parts`. `variant` names what else tells the cell from
 others of its workload, backend and workers."""
 
-SAMPLES = ["cell", "workload", "backend", "workers", "variant", "trial", "round", "arm", "position", "batch_s", "cpu_s"]
-"""The columns of the samples: one row for each arm of each round; `position` 0 ran first in its round."""
+COUNTERS = [
+    "cpu_s",
+    "queue_s",
+    "voluntary",
+    "involuntary",
+    "gc_runs",
+    "rss_bytes",
+    "pss_bytes",
+    "machine_busy_s",
+    "machine_steal_s",
+    "machine_pressure_s",
+    "machine_throttled_s",
+    "machine_frequency_hz",
+    "machine_load",
+]
+"""What is counted for each repetition; empty where the system has none."""
+
+SAMPLES = ["cell", "workload", "backend", "workers", "variant", "trial", "round", "arm", "position", "batch_s"]
+SAMPLES += COUNTERS
+"""The columns of the samples: one row for each arm of each round; `position` 0 ran first in its round. Counters are those
+of `bench.counters`: of the arm for one batch, of the machine for the whole repetition."""
 
 
 def samples(run: Run) -> pd.DataFrame:
@@ -70,10 +104,10 @@ def samples(run: Run) -> pd.DataFrame:
                         "arm": arm,
                         "position": order.index(arm),
                         "batch_s": measured["batch_s"][number],
-                        "cpu_s": measured["cpu_s"][number] if measured["cpu_s"] else None,
+                        **{name: measured[name][number] for name in COUNTERS if measured.get(name)},
                     }
                 )
-    return pd.DataFrame(rows, columns=SAMPLES).astype({"batch_s": "float64", "cpu_s": "float64"})
+    return pd.DataFrame(rows, columns=SAMPLES).astype(dict.fromkeys(["batch_s", *COUNTERS], "float64"))
 
 
 def summarise(run: Run) -> pd.DataFrame:
@@ -85,7 +119,8 @@ def summarise(run: Run) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=SUMMARY)
     return frame.astype({"workers": "int64", "trials": "int64", "rounds": "int64", "chunksize": "Int64"}).astype(
         {column: "Float64" for column in SUMMARY if column.endswith("_s") or column.startswith(("speedup", "capac"))}
-        | {"beyond_these_trials": "boolean", "efficiency": "Float64", "peak_rss_bytes": "Int64"}
+        | {"beyond_these_trials": "boolean", "above_attainable": "boolean", "efficiency": "Float64"}
+        | {"cores_used": "Float64", "peak_rss_bytes": "Int64", "pss_bytes": "Int64"}
     )
 
 
@@ -119,14 +154,14 @@ def _anchor_row(run: Run, cell: Record) -> dict[str, Any]:
         "flags": "",
         "cell": cell["id"],
         **{what: middle(trials, "anchor", what) for what in ("startup_s", "shutdown_s", "cold_s", "cpu_s")},
-        "peak_rss_bytes": _whole(middle(trials, "anchor", "peak_rss_bytes")),
+        **{what: _whole(middle(trials, "anchor", what)) for what in ("peak_rss_bytes", "pss_bytes")},
     }
 
 
 def _cell_row(run: Run, cell: Record, variant: str) -> dict[str, Any]:
     evidence = run.evidence[cell["id"]]
     plan = run.plan(cell)
-    speedup = evidence.speedup(plan.alpha if plan else ALPHA)
+    speedup = evidence.speedup(plan.each_look() if plan else ALPHA)
     row: dict[str, Any] = {
         "workload": cell["name"],
         "backend": cell["backend"],
@@ -136,25 +171,35 @@ def _cell_row(run: Run, cell: Record, variant: str) -> dict[str, Any]:
         "reason": evidence.reason,
         "trials": len(evidence.trials),
         "rounds": speedup.rounds,
+        "above_attainable": cell["workers"] > run.attainable_cores,
         "flags": "; ".join(map(str, flags.find(cell, evidence, run.cores))),
         "cell": cell["id"],
     }
     if not evidence.trials:
         return row
-    capacity = evidence.capacity()
+    capacity, parts = evidence.capacity, attribute(cell, evidence)
     if capacity is not None:
-        row |= {"capacity": capacity[0], "capacity_low": capacity[1].low, "capacity_high": capacity[1].high}
-    return row | {
-        "serial_s": evidence.middle("anchor", "batch_s"),
-        "speedup": speedup.estimate,
-        "speedup_low": speedup.low,
-        "speedup_high": speedup.high,
-        "beyond_these_trials": speedup.beyond_these_trials,
-        "efficiency": speedup.estimate / cell["workers"],
-        "chunksize": evidence.trials[0]["arms"]["cell"]["options"].get("chunksize"),
-        "peak_rss_bytes": _whole(evidence.middle("cell", "peak_rss_bytes")),
-        **{what: evidence.middle("cell", what) for what in ("batch_s", "startup_s", "shutdown_s", "cold_s", "cpu_s")},
-    }
+        row |= {"capacity": capacity.estimate, "capacity_low": capacity.low, "capacity_high": capacity.high}
+        row["capacity_efficiency"] = speedup.estimate / capacity.estimate
+    return (
+        row
+        | ({} if parts is None else asdict(parts))
+        | {
+            "serial_s": evidence.middle("anchor", "batch_s"),
+            "speedup": speedup.estimate,
+            "speedup_low": speedup.low,
+            "speedup_high": speedup.high,
+            "beyond_these_trials": speedup.beyond_these_trials,
+            "efficiency": speedup.estimate / cell["workers"],
+            "chunksize": evidence.trials[0]["arms"]["cell"]["options"].get("chunksize"),
+            "cores_used": evidence.cores_used("cell"),
+            **{what: _whole(evidence.middle("cell", what)) for what in ("peak_rss_bytes", "pss_bytes")},
+            **{
+                what: evidence.middle("cell", what)
+                for what in ("batch_s", "startup_s", "shutdown_s", "cold_s", "cpu_s")
+            },
+        }
+    )
 
 
 def _whole(value: float | None) -> int | None:

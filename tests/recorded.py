@@ -153,7 +153,6 @@ def _trial(work: Work, cell: Cell, told: Told, trial: int) -> Record:
         "repeat": told.repeat,
         "phases_s": {"interpreters": 0.1, "rounds": 1.0},
         "capacity": None,
-        "flags": [],
         "printed": {"cell": told.printed} if told.printed else {},
         "elapsed_s": 1.0,
     }

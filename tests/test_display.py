@@ -17,11 +17,9 @@ from pipeline.display import Lines, LiveTable, open_display
 from pipeline.evidence import Evidence
 from pipeline.statistics import Speedup
 from pipeline.summary import summary_text
-from pipeline.sweep import CellProgress
+from pipeline.sweep import Progress
 
 from .recorded import MEASURE, Told, Work, run
-
-Progress = Mapping[str, CellProgress]
 
 
 def _cell(workers: int, name: str = "io") -> Cell:
@@ -40,11 +38,11 @@ def _progress(
     trials: int = 0,
     left: int = 3,
     failure: str | None = None,
-) -> CellProgress:
+) -> Progress:
     status = "failed" if failure else "measured" if trials else "not run"
     evidence = Evidence(status, failure, None, tuple({"elapsed_s": 4.0} for _ in range(trials)), trials)
     speedup = Speedup(estimate, *interval, rounds=8 * trials, trials=trials, beyond_these_trials=False)
-    return CellProgress(cell, evidence, speedup, left)
+    return Progress(cell, None, evidence, speedup, left)
 
 
 class Screen:
@@ -66,7 +64,7 @@ class Screen:
         text = self._file.getvalue().rpartition("\x1b[2K")[2]
         return [line.rstrip() for line in text.splitlines()]
 
-    def after(self, seconds: float, *cells: CellProgress, measuring: tuple[Cell, int] | None = None) -> list[str]:
+    def after(self, seconds: float, *cells: Progress, measuring: tuple[str, int] | None = None) -> list[str]:
         """The lines after this time."""
         self.now_s += seconds
         progress = {each.cell.id: each for each in cells}
@@ -84,7 +82,7 @@ def test_each_cell_has_a_row_with_its_rounds_and_interval() -> None:
         _progress(two, estimate=0.053, trials=1, left=2),
         _progress(three),
         _progress(four, failure="ValueError: no\nluck", left=0),
-        measuring=(two, 5),
+        measuring=(two.id, 5),
     )
     assert [" ".join(line.split()) for line in lines] == [
         "4 cells of mine, going on after 3 trials",
@@ -113,7 +111,7 @@ def test_of_many_cells_those_around_the_one_under_way_are_shown(under_way: int, 
     cells = [_cell(workers) for workers in range(1, 41)]
     screen = Screen(height=12)
     screen.table.begin(_sweep(*cells), Path("outputs/run"), resumed=0)
-    lines = screen.after(1, *map(_progress, cells), measuring=(cells[under_way - 1], 0))
+    lines = screen.after(1, *map(_progress, cells), measuring=(cells[under_way - 1].id, 0))
     assert len(lines) < 12
     rows = [line.split(", ")[1].split()[0] for line in lines if "io, " in line]
     assert rows == [str(workers) for workers in range(first, last + 1)]
@@ -124,7 +122,7 @@ def test_the_smallest_screens_have_some_rows(height: int) -> None:
     cells = [_cell(workers) for workers in range(1, 41)]
     screen = Screen(height)
     screen.table.begin(_sweep(*cells), Path("outputs/run"), resumed=0)
-    assert screen.after(1, *map(_progress, cells), measuring=(cells[20], 0)) != []
+    assert screen.after(1, *map(_progress, cells), measuring=(cells[20].id, 0)) != []
 
 
 def test_how_long_it_will_take_is_said_once_something_was_measured() -> None:

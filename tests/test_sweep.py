@@ -8,7 +8,8 @@ import pytest
 
 from pipeline.cells import Cell, Measure, Sweep, Workload
 from pipeline.plan import Plan, Preflight, chunksize, plan_cell
-from pipeline.sweep import Bag
+from pipeline.playoff import MOST_RIVALS
+from pipeline.sweep import Bag, Turn
 
 WORKLOAD = Workload("w", "m:f", None, 8, {}, "auto", "auto", None)
 PREFLIGHT = {
@@ -35,18 +36,20 @@ def _sweep(seed: int = 0, **measure: Any) -> Sweep:
     return Sweep("w", cells, Measure(**{**profile, **measure}), 0.05, seed, False, "outputs", "local")
 
 
-def _trial(cell: str, trial: int, ratio: float = 2.0, rounds: int = 12, status: str = "measured") -> dict[str, Any]:
-    arms = {"anchor": {"batch_s": [ratio] * rounds}, "cell": {"batch_s": [1.0] * rounds}}
-    common = {"kind": "trial", "cell": cell, "trial": trial, "status": status, "reason": "because", "traceback": None}
-    return {**common, "arms": arms, "phases_s": {"rounds": 1.0}, "elapsed_s": 1.0}
+def _trial(turn: Turn, ratio: float = 1.0, rounds: int = 12, status: str = "measured") -> dict[str, Any]:
+    """A trial in which the anchor takes `ratio` times as long as the cell and the leader, if there is one."""
+    arms = {name: {"batch_s": [1.0] * rounds, "peak_rss_bytes": 1e8, "startup_s": 0.1} for name in ("leader", "cell")}
+    arms["anchor"] = {"batch_s": [ratio] * rounds}
+    match = {"kind": "trial"} if turn.leader is None else {"kind": "play-off", "leader": turn.leader.id}
+    common = {"cell": turn.cell.id, "trial": turn.trial, "status": status, "reason": "because", "traceback": None}
+    return {**match, **common, "arms": arms, "phases_s": {"rounds": 1.0}, "elapsed_s": 1.0}
 
 
 def _empty(bag: Bag, **trial: Any) -> list[str]:
     taken = []
     while (following := bag.next()) is not None:
-        cell, number, _ = following
-        taken.append(cell.id)
-        bag.add(_trial(cell.id, number, **trial))
+        taken.append(following.id)
+        bag.add(_trial(following, **trial))
     return taken
 
 
@@ -71,7 +74,7 @@ def test_a_bag_filled_from_a_journal_goes_on_as_the_first_would_have() -> None:
     records: list[dict[str, Any]] = [PREFLIGHT]
     while (following := whole.next()) is not None:
         assert Bag(_sweep(), records).next() == following
-        record = _trial(following[0].id, following[1])
+        record = _trial(following, ratio=2.0)
         records.append(record)
         whole.add(record)
     assert Bag(_sweep(), records).next() is None
@@ -90,15 +93,43 @@ def test_a_cell_whose_interval_stays_wide_gets_all_its_trials() -> None:
     count = 0
     while (following := bag.next()) is not None:
         count += 1
-        record = _trial(following[0].id, following[1], ratio=1.0 if following[1] % 2 else 3.0)
+        record = _trial(following, ratio=1.0 if following.trial % 2 else 3.0)
         bag.add({**record, "phases_s": {"rounds": 0.1}})
     assert count == 5 * plan.looks[-1]
 
 
 def test_a_cell_that_failed_gets_no_more_trials() -> None:
     """The others do."""
-    bag = Bag(_sweep(), [PREFLIGHT, _trial(_cell(1).id, 0, status="failed")])
+    bag = Bag(_sweep(), [PREFLIGHT, _trial(Turn(_cell(1), None, 0, 1, Plan(1, (1,))), status="failed")])
     assert _cell(1).id not in _empty(bag)
+
+
+def test_those_that_are_about_as_fast_as_the_fastest_meet_it_after_the_sweep() -> None:
+    """Three of them at most, in matches of their own, and no cell is measured any more."""
+    bag = Bag(_sweep(), [PREFLIGHT])
+    turns = []
+    while (following := bag.next()) is not None:
+        turns.append(following)
+        bag.add(_trial(following, ratio=2.0))
+    matches = [(turn.leader.id, turn.cell.id) for turn in turns if turn.leader is not None]
+    assert len(set(matches)) == MOST_RIVALS
+    assert len({leader for leader, _ in matches}) == 1
+    assert [turn.leader is None for turn in turns] == sorted((turn.leader is None for turn in turns), reverse=True)
+
+
+def test_a_rival_that_proves_faster_leads_and_is_played_again() -> None:
+    """On fresh rounds, also against the one that led before."""
+    bag = Bag(_sweep(), [PREFLIGHT])
+    leaders: list[str] = []
+    while (following := bag.next()) is not None:
+        record = _trial(following, ratio=2.0)
+        if following.leader is not None:
+            leaders += [following.leader.id] * (following.leader.id not in leaders)
+            record["arms"]["leader"]["batch_s"] = [1.0 if following.leader.id != leaders[0] else 1.02] * 12
+        bag.add(record)
+    assert len(leaders) == 2
+    matches = {(each.leader.id, each.cell.id) for each in bag.progress().values() if each.leader is not None}
+    assert (leaders[1], leaders[0]) in matches
 
 
 def test_a_lost_trial_is_taken_again_and_not_for_ever() -> None:
@@ -106,11 +137,10 @@ def test_a_lost_trial_is_taken_again_and_not_for_ever() -> None:
     bag = Bag(_sweep(), [PREFLIGHT])
     attempts = []
     while (following := bag.next()) is not None:
-        cell, number, attempt = following
-        lost = cell.id == _cell(1).id
+        lost = following.cell.id == _cell(1).id
         if lost:
-            attempts.append((number, attempt))
-        bag.add(_trial(cell.id, number, status="not run" if lost else "measured"))
+            attempts.append((following.trial, following.attempt))
+        bag.add(_trial(following, status="not run" if lost else "measured"))
     assert attempts == [(0, 1), (0, 2), (0, 3)]
     assert bag.progress()[_cell(1).id].evidence.status == "failed"
 

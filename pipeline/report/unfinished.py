@@ -35,7 +35,7 @@ def describe(run: Run) -> Unfinished | None:
 def _done(run: Run) -> int:
     """How many of the measured cells get no more trials, by the rule that ends their measuring."""
     cells = tuple(map(_cell, run.header["cells"]))
-    sweep = Sweep("", cells, run.measure, margin=0, seed=0, fresh=False, output="", runner="")
+    sweep = Sweep("", cells, run.measure, margin=run.margin, seed=0, fresh=False, output="", runner="")
     progress = Bag(sweep, run.records).progress().values()
     return sum(each.done and each.evidence.status != "not run" for each in progress)
 

@@ -1,8 +1,9 @@
-"""Sweeps that take no time: noise from a model, played through the real scheduling, stopping and verdict."""
+"""Sweeps that take no time: noise from a model or a recorded trace, played through the real scheduling, stopping,
+play-off and verdict."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,15 +12,19 @@ import numpy as np
 from pipeline.cells import Cell, Measure, Sweep, Workload
 from pipeline.evidence import Run
 from pipeline.journal import SCHEMA
-from pipeline.sweep import Bag
+from pipeline.sweep import Bag, Turn
 from pipeline.verdict import Verdict, decide
 
-from .noise import Model
+from .noise import Floats, Model
 
 BATCH_S = 0.05
 """What the plain loop takes for a batch without noise."""
 
-DEFAULT = Measure(target=0.05, budget_s=20.0, trials=6, max_rounds=400, timeout_s=300.0, cold=False)
+DEFAULT = Measure(target=0.05, budget_s=20.0, trials=14, max_rounds=400, timeout_s=300.0, cold=False)
+"""As in conf/measure/default.yaml."""
+
+Pool = tuple[str, int]
+"""Backend and workers."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +32,8 @@ class Simulated:
     """A simulated run: its records are a journal's."""
 
     run: Run
-    rounds: int
 
+    @property
     def verdict(self) -> Verdict:
         """The verdict on its one workload."""
         (only,) = decide(self.run)
@@ -36,14 +41,23 @@ class Simulated:
 
 
 def simulate(
-    rng: np.random.Generator, model: Model, speedups: Mapping[tuple[str, int], float], measure: Measure = DEFAULT
+    rng: np.random.Generator,
+    model: Model,
+    speedups: Mapping[Pool, float],
+    measure: Measure = DEFAULT,
+    batch_s: float = BATCH_S,
+    drawn: Model | None = None,
 ) -> Simulated:
-    """One run of cells (backend, workers) with known speed-ups, under one model of noise."""
+    """One run of cells (backend, workers) with known speed-ups, under one model of noise.
+
+    Where three arms meet, the third's noise is the second column of a further draw, of `drawn` if given.
+    """
     workload = Workload("w", "m:f", None, 16, {}, "auto", "auto", None)
-    cells = {Cell(workload, backend, workers, {}, {}, None).id: (backend, workers) for backend, workers in speedups}
+    cells = {pool: Cell(workload, *pool, {}, {}, None) for pool in speedups}
+    truth = {cells[pool].id: speedup for pool, speedup in speedups.items()}
     sweep = Sweep(
         name="w",
-        cells=tuple(Cell(workload, backend, workers, {}, {}, None) for backend, workers in speedups),
+        cells=tuple(cells.values()),
         measure=measure,
         margin=0.05,
         seed=int(rng.integers(2**31)),
@@ -60,15 +74,15 @@ def simulate(
         measured=[cell.id for cell in sweep.measured],
         surroundings={"machine": {"usable_cores": 8}},
     )
-    records = [header, _preflight(workload)]
+    records = [header, _preflight(workload, batch_s)]
     bag = Bag(sweep, records)
-    while (following := bag.next()) is not None:
-        cell, trial, _ = following
-        log_s = model(rng, bag.plan(cell).rounds) + np.log(BATCH_S)
-        log_s[:, 1] -= np.log(speedups[cells[cell.id]])
-        records.append(_trial(cell, trial, np.exp(log_s)))
+    while (turn := bag.next()) is not None:
+        log_s = model(rng, turn.plan.rounds)
+        if turn.leader is not None:
+            log_s = np.column_stack([log_s, (drawn or model)(rng, turn.plan.rounds)[:, 1]])
+        records.append(_trial(turn, log_s + np.log(batch_s), truth))
         bag.add(records[-1])
-    return Simulated(Run(tuple(records)), sum(len(record.get("orders", ())) for record in records))
+    return Simulated(Run(tuple(records)))
 
 
 def _record(kind: str, **content: Any) -> dict[str, Any]:
@@ -76,28 +90,44 @@ def _record(kind: str, **content: Any) -> dict[str, Any]:
     return {**common, "environment": "e", "node": "n"} | content
 
 
-def _preflight(workload: Workload) -> dict[str, Any]:
-    seen = {"tasks": 16, "available": 16, "sample": None, "cold_s": BATCH_S, "warm_s": BATCH_S}
-    more = {"task_s": BATCH_S / 16, "widest": 16, "status": "measured", "reason": None, "traceback": None}
+def _preflight(workload: Workload, batch_s: float) -> dict[str, Any]:
+    seen = {"tasks": 16, "available": 16, "sample": None, "cold_s": batch_s, "warm_s": batch_s}
+    more = {"task_s": batch_s / 16, "widest": 16, "status": "measured", "reason": None, "traceback": None}
     return _record("preflight", workload=workload.id, name=workload.name, **seen, **more)
 
 
-def _trial(cell: Cell, trial: int, batch_s: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, Any]:
-    interpreter = {"python": "3.11.7", "implementation": "cpython", "gil": True}
-
-    def arm(times: Sequence[float], memory: float) -> dict[str, Any]:
-        common = {"options": {}, "startup_s": 0.01, "shutdown_s": 0.01, "cold_s": times[0], "interpreter": interpreter}
-        return {**common, "batch_s": list(times), "cpu_s": list(times), "peak_rss_bytes": memory}
-
+def _trial(turn: Turn, log_s: Floats, truth: Mapping[str, float]) -> dict[str, Any]:
+    """What a trial would have recorded; short batches are taken as repeated until the shorter arm lasts 20 ms."""
+    arms = {"anchor": None, "leader": turn.leader, "cell": turn.cell}
+    if turn.leader is None:
+        del arms["leader"]
+    names = list(arms)
+    gains = [1.0 if cell is None else truth[cell.id] for cell in arms.values()]
+    times = np.exp(log_s - np.log(gains))
+    repeat = max(1.0, 0.02 / float(np.median(times, axis=0).min()))
+    described = {
+        name: _arm(times[:, column].tolist(), 2e7 * (1 if cell is None else cell.workers))
+        for column, (name, cell) in enumerate(arms.items())
+    }
+    spent_s = float(times.sum()) * repeat
+    match = {} if turn.leader is None else {"leader": turn.leader.id}
     return _record(
-        "trial",
-        cell=cell.id,
-        trial=trial,
+        "trial" if turn.leader is None else "play-off",
+        cell=turn.cell.id,
+        **match,
+        trial=turn.trial,
         status="measured",
         reason=None,
         traceback=None,
-        orders=[["anchor", "cell"]] * len(batch_s),
-        arms={"anchor": arm(batch_s[:, 0].tolist(), 2e7), "cell": arm(batch_s[:, 1].tolist(), 2e7 * cell.workers)},
-        phases_s={"rounds": float(batch_s.sum())},
-        elapsed_s=float(batch_s.sum()) + 0.2,
+        orders=[names] * len(times),
+        arms=described,
+        repeat=repeat,
+        phases_s={"rounds": spent_s},
+        elapsed_s=spent_s + 0.2,
     )
+
+
+def _arm(batch_s: list[float], memory: float) -> dict[str, Any]:
+    interpreter = {"python": "3.11.7", "implementation": "cpython", "gil": True}
+    common = {"options": {}, "startup_s": 0.01, "shutdown_s": 0.01, "cold_s": batch_s[0], "interpreter": interpreter}
+    return {**common, "batch_s": batch_s, "cpu_s": batch_s, "peak_rss_bytes": memory}

@@ -23,7 +23,7 @@ def test_intervals_miss_the_truth_as_rarely_as_they_say(name: str) -> None:
         cell = run.cells[1]
         plan = run.plan(cell)
         assert plan is not None
-        speedup = run.evidence[cell["id"]].speedup(plan.alpha)
+        speedup = run.evidence[cell["id"]].speedup(plan.each_look())
         missed += not speedup.low <= 1.0 <= speedup.high
     assert missed <= 28
 
@@ -33,7 +33,7 @@ def test_nothing_is_recommended_where_nothing_helps(name: str) -> None:
     """A matrix of cells that are all as fast as the loop: stay serial, or not enough evidence, never a pool."""
     rng = np.random.default_rng(2)
     cells = {("thread", 2): 1.0, ("thread", 4): 1.0, ("process", 2): 1.0, ("process", 4): 1.0}
-    decisions = [simulate(rng, MODELS[name], cells).verdict().decision for _ in range(60)]
+    decisions = [simulate(rng, MODELS[name], cells).verdict.decision for _ in range(60)]
     assert set(decisions) <= {STAY_SERIAL, NOT_ENOUGH}
 
 
@@ -42,7 +42,7 @@ def test_the_cheapest_of_equally_fast_cells_is_recommended() -> None:
     rng = np.random.default_rng(3)
     cells = {("thread", 2): 1.9, ("thread", 4): 1.9, ("process", 2): 1.5}
     for _ in range(30):
-        verdict = simulate(rng, MODELS["lognormal"], cells).verdict()
+        verdict = simulate(rng, MODELS["lognormal"], cells).verdict
         assert verdict.decision == USE
         assert verdict.chosen is not None
         assert (verdict.chosen.backend, verdict.chosen.workers) in {("thread", 2), ("thread", 4)}
@@ -60,7 +60,7 @@ def test_the_recommended_cell_is_within_the_margin_of_the_best() -> None:
             for workers in (1, 2, 4, 8)
             if workers <= peak
         }
-        verdict = simulate(rng, MODELS["lognormal"], cells).verdict()
+        verdict = simulate(rng, MODELS["lognormal"], cells).verdict
         if verdict.chosen is not None:
             recommended += 1
             good += cells[verdict.chosen.backend, verdict.chosen.workers] >= 0.95 * max(cells.values())

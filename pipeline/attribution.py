@@ -1,0 +1,102 @@
+"""Where a cell's time goes: the ideal batch, and what keeps it from that, in seconds of the batch's wall time.
+
+With N workers a batch would ideally take the plain loop's time / N. An identity of worker-seconds says what is added:
+N * wall = time in tasks + time between tasks + waiting for the last one + N * time outside of the backend's map; and
+the time in tasks is CPU time, waiting in the run queue for a core, and waiting for anything else: the GIL, a lock, an
+answer. What the plain loop has of each belongs to the ideal; the rest is what the pool adds. It is measured in
+instrumented batches of both, one right after the other, outside the rounds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from statistics import median
+from typing import Any
+
+from .evidence import Evidence
+from .journal import Record
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Seconds of one batch's wall time, medians over trials; `None` where the system does not tell.
+
+    Attributes:
+        ideal_s: the plain loop's time / workers.
+        phases_s: what a job does outside of the map, less its share in the ideal: workers have nothing to do meanwhile.
+        dispatch_s: handing out tasks and serialising inputs and results, as tasks that do nothing take.
+        imbalance_s: how long a worker waits for the last one to end, on average.
+        waiting_s: waiting in tasks for the GIL, a lock, or an answer, beyond what the plain loop waits.
+        machine_s: what the machine lacks: waiting for a core, and CPU time that grew as cores are shared.
+        unexplained_s: the measured batch less all of these; negative where they are more than it.
+    """
+
+    ideal_s: float
+    phases_s: float
+    dispatch_s: float
+    imbalance_s: float | None
+    waiting_s: float | None
+    machine_s: float | None
+    unexplained_s: float
+
+    def shares(self, batch_s: float) -> dict[str, float | None]:
+        """Each part as a share of the batch, by its name without the unit."""
+        return {
+            each.name.removesuffix("_s"): None if (part := getattr(self, each.name)) is None else part / batch_s
+            for each in fields(self)
+        }
+
+
+def attribute(cell: Record, evidence: Evidence) -> Parts | None:
+    """The parts of a cell's batch; `None` where no batch of it was instrumented."""
+    measured = [
+        (arms["anchor"]["instrumented"], arms["cell"])
+        for trial in evidence.trials
+        if "instrumented" in (arms := trial["arms"])["anchor"] and "instrumented" in arms["cell"]
+    ]
+    batch_s, serial_s = evidence.middle("cell", "batch_s"), evidence.middle("anchor", "batch_s")
+    if not measured or batch_s is None or serial_s is None:
+        return None
+    trials = [_parts(anchor, arm, cell) for anchor, arm in measured]
+    middle = {name: _median([each[name] for each in trials]) for name in trials[0]}
+    ideal_s = serial_s / cell["workers"]
+    explained_s = ideal_s + sum(each for each in middle.values() if each is not None)
+    return Parts(
+        ideal_s=ideal_s,
+        phases_s=middle["phases"] or 0.0,
+        dispatch_s=middle["dispatch"] or 0.0,
+        imbalance_s=middle["imbalance"],
+        waiting_s=middle["waiting"],
+        machine_s=middle["machine"],
+        unexplained_s=batch_s - explained_s,
+    )
+
+
+def _parts(anchor: dict[str, Any], arm: Record, cell: Record) -> dict[str, float | None]:
+    pool, workers = arm["instrumented"], cell["workers"]
+    outside_s = (pool["wall_s"] - pool["map_s"]) - (anchor["wall_s"] - anchor["map_s"]) / workers
+    parts: dict[str, float | None] = {
+        "phases": max(0.0, outside_s),
+        "dispatch": max(0.0, pool["nothing_s"] - anchor["nothing_s"] / workers),
+        "imbalance": pool["imbalance_s"],
+        "waiting": None,
+        "machine": None,
+    }
+    counted = ("in_tasks_s", "cpu_s", "queue_s")
+    if any(each[name] is None for each in (pool, anchor) for name in counted):
+        return parts
+    in_tasks_s, cpu_s, queue_s = (pool[name] - anchor[name] for name in counted)
+    waiting_s, machine_s = in_tasks_s - cpu_s - queue_s, cpu_s + queue_s
+    if _has_gil(arm, cell):  # one thread runs at a time, so CPU time does not grow for want of cores, but by switching
+        waiting_s, machine_s = waiting_s + cpu_s, queue_s
+    return parts | {"waiting": max(0.0, waiting_s) / workers, "machine": max(0.0, machine_s) / workers}
+
+
+def _has_gil(arm: Record, cell: Record) -> bool:
+    gil = arm["instrumented"].get("gil_held")
+    return cell["backend"] == "thread" and gil is not None and gil > 0.5
+
+
+def _median(values: list[float | None]) -> float | None:
+    known = [each for each in values if each is not None]
+    return median(known) if known else None

@@ -1,0 +1,214 @@
+"""The sentences of a verdict, each backed by numbers of the summary or of the play-off."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from . import flags, statistics
+from .advice import more_trials
+from .evidence import Evidence, Run
+from .journal import Record
+from .playoff import Candidate, Stage
+from .statistics import Speedup
+from .wording import megabytes, seconds, times
+
+_OUT_OF_REACH = 20
+"""More rounds than so many times those there are will not come: it is noise that has to go."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Sentences on cells that the verdict leaves out, and on those whose turn has not come."""
+
+    unfit: tuple[str, ...]
+    waiting: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Podium:
+    """What the play-off came to.
+
+    `results` has each rival's speed over the leader's, by the rival's id; `chosen` is as its fresh rounds say.
+    """
+
+    leader: Candidate
+    chosen: Candidate
+    ties: tuple[Candidate, ...]
+    unresolved: tuple[Candidate, ...]
+    results: Mapping[str, Speedup]
+
+
+def pays_from_tasks(chosen: Candidate, tasks: int) -> int | None:
+    """From how many tasks on a pool that is opened for them alone is faster than a loop; `None` where it never is.
+
+    n tasks take n t in a loop, and in the pool what opening and closing it takes and then n b, or t at the least, where
+    t and b are the time of the measured batch per task in the loop and in the pool.
+    """
+    serial_s, batch_s = chosen.evidence.middle("anchor", "batch_s"), chosen.evidence.middle("cell", "batch_s")
+    shutdown_s = chosen.evidence.middle("cell", "shutdown_s") or 0.0
+    if not serial_s or batch_s is None or batch_s >= serial_s:
+        return None
+    once_s, loop_s = chosen.startup_s + shutdown_s, serial_s / tasks
+    return math.floor(max(once_s / loop_s + 1, once_s / (loop_s - batch_s / tasks))) + 1
+
+
+def cost_and_gain(chosen: Candidate, preflight: Record, pays_from: int | None) -> list[str]:
+    """What the recommended pool takes, and what for."""
+    tasks = f"{preflight['tasks']:,} tasks"
+    if preflight["available"] != preflight["tasks"]:
+        tasks += f" (a sample of {preflight['available']:,})"
+    evidence, speedup = chosen.evidence, chosen.speedup
+    batch_s, serial_s = evidence.middle("cell", "batch_s"), evidence.middle("anchor", "batch_s")
+    memory = "" if math.isinf(chosen.peak_rss_bytes) else f", and its peak memory is {megabytes(chosen.peak_rss_bytes)}"
+    once_s = chosen.startup_s + (evidence.middle("cell", "shutdown_s") or 0.0)
+    pays = "" if pays_from is None else f"; where it is opened for one job, that pays from {pays_from:,} such tasks on"
+    gain = f"{times(speedup)} as fast, in {speedup.rounds} rounds of {speedup.trials} trials"
+    said = [
+        f"With {chosen.name} a batch of {tasks} takes {seconds(batch_s)}, in a loop {seconds(serial_s)}: {gain}.",
+        f"Opening and closing the pool takes {seconds(once_s)} once{pays}{memory}.",
+    ]
+    changed = [f"env.{name}" for name in chosen.cell["env"]] + ["python"] * (chosen.cell["python"] is not None)
+    if changed:
+        said.append(
+            f"The plain loop it is held against has none of {', '.join(changed)}: part of the gain may be theirs."
+        )
+    return said
+
+
+def against_the_rest(run: Run, podium: Podium, margin: float) -> list[str]:
+    """How the recommended pool compares with the others, from the play-off where they met."""
+    leader, chosen = podium.leader, podium.chosen
+    said = []
+    if chosen.id != leader.id:
+        said.append(
+            f"The fastest was {leader.name}; {_compared(podium, chosen)}, so {chosen.name}, which cost less, are "
+            f"shown not to be slower by more than {margin:.0%}."
+        )
+    if podium.ties:
+        ties = ", ".join(_compared(podium, each) for each in podium.ties)
+        said.append(f"Not slower than the fastest by more than {margin:.0%} either, and dearer: {ties}.")
+    if podium.unresolved:
+        open_ = ", ".join(_compared(podium, each) for each in podium.unresolved)
+        said.append(
+            f"Not settled whether within {margin:.0%} of the fastest: {open_}{_to_settle(run, podium, margin / 2)}."
+        )
+        if {each.backend for each in podium.unresolved} == {chosen.backend}:
+            counts = " or ".join(str(each.workers) for each in podium.unresolved)
+            said.append(f"So the backend is settled, and how many workers is not: {counts} may do as well.")
+    return said
+
+
+def _compared(podium: Podium, each: Candidate) -> str:
+    """A candidate with what its match says of it, else with what the sweep does."""
+    ratio = podium.results.get(each.id)
+    if ratio is None or ratio.rounds == 0:
+        return f"{each.name} ({times(each.speedup)} as fast as a loop)" if each is not podium.leader else each.name
+    return f"{each.name} ({times(ratio)} as fast as {podium.leader.name})"
+
+
+def _to_settle(run: Run, podium: Podium, half_width: float) -> str:
+    played = [
+        (ratio, _round_s(run.matches[podium.leader.id, each.id]))
+        for each in podium.unresolved
+        if (ratio := podium.results.get(each.id)) is not None and ratio.rounds
+    ]
+    return rounds_needed(played, half_width, podium.chosen.alpha)
+
+
+def nothing_helps(candidates: Sequence[Candidate], margin: float) -> list[str]:
+    """Why to stay serial."""
+    best = max(candidates, key=lambda each: each.speedup.estimate)
+    return [f"Nothing beats a plain loop by {margin:.0%}: the best, {best.name}, is {times(best.speedup)} as fast."]
+
+
+def nothing_shown(candidates: Sequence[Candidate], margin: float) -> list[str]:
+    """Why there is not enough evidence, and what would be."""
+    best = max(candidates, key=lambda each: each.speedup.estimate)
+    if best.speedup.low > 1 + margin:  # in the sweep; the play-off's fresh rounds say otherwise
+        said = f"{best.name} seemed {times(best.speedup)} as fast as a plain loop, and fresh rounds did not confirm it"
+        return [f"{said}; measure again with fresh=true."]
+    needed = rounds_needed([(best.speedup, _round_s(best.evidence))], margin / 2, best.alpha)
+    said = (
+        f"The data do not show that anything beats a plain loop by {margin:.0%}, nor that nothing does: "
+        f"the best so far, {best.name}, is {times(best.speedup)} as fast{needed}."
+    )
+    return [said]
+
+
+def on_a_shared_machine(run: Run, candidates: Sequence[Candidate], stages: Sequence[Stage]) -> list[str]:
+    """Why nothing can be said of pools: they compete for cores that others used; empty where they don't, or nobody did.
+
+    A neighbour leaves the plain loop its core and takes a part of the pool's; and the more workers a pool has, the
+    larger is its share. So neither "stay serial" nor a count would hold on the machine alone.
+    """
+    measured = [(each.cell, each.evidence) for each in candidates]
+    measured += [
+        (rival.cell, played)
+        for stage in stages
+        for rival in stage.rivals
+        if (played := run.matches.get((stage.leader.id, rival.id))) is not None
+    ]
+    seen = [
+        flag
+        for cell, evidence in measured
+        if cell["workers"] > 1 and _competes_for_cores(evidence, run.cores)
+        for flag in flags.find(cell, evidence, run.cores)
+        if flag.name in flags.SHARED
+    ]
+    if not seen:
+        return []
+    said = (
+        f"The machine was busy with other things meanwhile ({seen[0].detail}), which slows pools and not the plain "
+        "loop, and leaves more to pools of more workers: what was measured does not hold for the machine alone; "
+        "measure again when it is quieter."
+    )
+    return [said]
+
+
+def _competes_for_cores(evidence: Evidence, cores: int) -> bool:
+    loop, pool = evidence.cores_used("anchor"), evidence.cores_used("cell")
+    return (loop is not None and loop > 0.7) or (pool is not None and pool > 0.7 * cores)
+
+
+def scope(run: Run, candidates: Sequence[Candidate]) -> list[str]:
+    """For which trials the claims hold: for all that could be made, or for the measured ones alone."""
+    few = {each.id for each in candidates if not each.speedup.beyond_these_trials}
+    if not few:
+        return []
+    more = more_trials(run, few)
+    said = "These trials only: there are too few of them to tell how much another start of the processes would differ"
+    return [f"{said}; {more} takes enough." if more else f"{said}."]
+
+
+def rounds_needed(ratios: Sequence[tuple[Speedup, float]], half_width: float, alpha: float) -> str:
+    """What more measuring would settle it, as the end of a sentence; empty where that cannot be told.
+
+    Args:
+        ratios: each with the seconds that a round of it takes.
+        half_width: down to which their intervals have to come.
+        alpha: the level at which they are needed.
+    """
+    # Where the interval is that narrow already and still does not settle it, half of it may.
+    needed = [
+        (ratio, round_s, statistics.rounds_for(min(half_width, ratio.half_width / 2), ratio, alpha))
+        for ratio, round_s in ratios
+    ]
+    known = [(ratio, round_s, rounds) for ratio, round_s, rounds in needed if rounds is not None]
+    if not known:
+        return ""
+    if any(rounds > _OUT_OF_REACH * ratio.rounds for ratio, _, rounds in known):
+        return "; the times scatter too widely to tell, from what else the machine does or of the function's own"
+    most = max(rounds for _, _, rounds in known)
+    budget_s = math.ceil(max(rounds * round_s for _, round_s, rounds in known) * 1.2)
+    enough = all(math.isfinite(ratio.half_width) for ratio, _, _ in known)
+    what = f"about {most:,} rounds of each would tell" if enough else f"an interval takes at least {most:,} rounds"
+    target = min([half_width, *(ratio.half_width / 2 for ratio, _, _ in known if enough)])
+    return f"; {what}: measure.target={target:.1g} measure.max_rounds={most} measure.budget_s={budget_s}"
+
+
+def _round_s(evidence: Evidence) -> float:
+    """What one round took: all of it, repetitions too."""
+    trials = evidence.trials
+    return float(sum(each["phases_s"]["rounds"] for each in trials)) / sum(len(each["orders"]) for each in trials)
