@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 # Sdists are built with what build.txt pins, not with the newest setuptools of the day.
 INSTALL := $(PIP) install --no-build-isolation --use-pep517 --require-hashes --requirement
 
-.PHONY: help demo test check benchmarks pins clean
+.PHONY: help demo test check benchmarks truth pins clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -27,6 +27,9 @@ check: $(VENV)/.test  ## lint, formatting, types, and who imports whom
 benchmarks: $(VENV)/.test  ## how fast the tool itself is
 	@$(BIN)/python -m tests.benchmarks
 
+truth: $(VENV)/.truth  ## prove the conclusions; writes docs/truth.md
+	@$(BIN)/python -m tests.truth
+
 # Each file is held to the one it includes, so that the three agree.
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --group setup
@@ -36,6 +39,7 @@ pins: $(VENV)/.made  ## renew requirements/*.txt from pyproject.toml
 	$(COMPILE) --constraint requirements/run.txt --output-file requirements/build.txt
 	$(COMPILE) pyproject.toml --extra test --constraint requirements/run.txt --output-file requirements/test.txt
 	$(COMPILE) pyproject.toml --extra test --extra ray --constraint requirements/test.txt --output-file requirements/ray.txt
+	$(COMPILE) pyproject.toml --extra test --extra truth --constraint requirements/test.txt --output-file requirements/truth.txt
 	@! grep '://' requirements/*.txt  # whoever installs chooses where from
 
 clean:  ## remove what make and the tools made; outputs/ stays
@@ -57,4 +61,8 @@ $(VENV)/.run: $(VENV)/.made requirements/build.txt requirements/run.txt pyprojec
 
 $(VENV)/.test: $(VENV)/.run requirements/test.txt
 	@$(INSTALL) requirements/test.txt
+	@touch $@
+
+$(VENV)/.truth: $(VENV)/.test requirements/truth.txt
+	@$(INSTALL) requirements/truth.txt
 	@touch $@

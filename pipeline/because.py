@@ -14,6 +14,9 @@ from .playoff import Candidate, Stage
 from .statistics import Speedup
 from .wording import megabytes, seconds, times
 
+CPU_BOUND = 0.7
+"""A plain loop that keeps a core busy for more than this share of its time computes, and a pool that does so with all
+cores competes for them."""
 _OUT_OF_REACH = 20
 """More rounds than so many times those there are will not come: it is noise that has to go."""
 
@@ -169,7 +172,7 @@ def on_a_shared_machine(run: Run, candidates: Sequence[Candidate], stages: Seque
 
 def _competes_for_cores(evidence: Evidence, cores: int) -> bool:
     loop, pool = evidence.cores_used("anchor"), evidence.cores_used("cell")
-    return (loop is not None and loop > 0.7) or (pool is not None and pool > 0.7 * cores)
+    return (loop is not None and loop > CPU_BOUND) or (pool is not None and pool > CPU_BOUND * cores)
 
 
 def scope(run: Run, candidates: Sequence[Candidate]) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from . import flags
 from .evidence import Evidence
@@ -55,13 +56,13 @@ class Candidate:
         """How sentences call it."""
         return pool_name(self.backend, self.workers) + (f" with {self.variant}" if self.variant else "")
 
-    @property
+    @cached_property
     def peak_rss_bytes(self) -> float:
         """Memory at its peak; infinite where the system does not count."""
         found = self.evidence.middle("cell", "peak_rss_bytes")
         return math.inf if found is None else found
 
-    @property
+    @cached_property
     def startup_s(self) -> float:
         """From opening the pool until every worker has answered."""
         return self.evidence.middle("cell", "startup_s") or 0.0

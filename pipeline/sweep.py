@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from . import playoff
 from .cells import Cell, Sweep
@@ -19,14 +20,19 @@ from .statistics import Speedup
 class Progress:
     """How far a cell is, or a match of the play-off in which it is held against `leader`.
 
-    `speedup` is the one over the plain loop, or over the leader; `trials_left` is how many more it may get at most.
+    `alpha` is what a look at its interval may err; `trials_left` is how many more trials it may get at most.
     """
 
     cell: Cell
     leader: Cell | None
     evidence: Evidence
-    speedup: Speedup
+    alpha: float
     trials_left: int
+
+    @cached_property
+    def speedup(self) -> Speedup:
+        """The one over the plain loop, or over the leader."""
+        return self.evidence.speedup(self.alpha, over="anchor" if self.leader is None else "leader")
 
     @property
     def id(self) -> str:
@@ -143,21 +149,16 @@ class Bag:
         trials = self._trials.get(_match_id(cell, leader), [])
         evidence = gather(trials, self._preflights.get(cell.workload.id))
         if plan is None:
-            return Progress(cell, leader, evidence, evidence.speedup(ALPHA), 0)
-        measure = self._sweep.measure
-        if leader is None:
-            speedup, target = evidence.speedup(plan.each_look()), measure.target
-        else:
-            alpha = plan.each_look(playoff.STATEMENT_ALPHA)
-            speedup, target = evidence.speedup(alpha, over="leader"), self._sweep.margin / 2
-        left = plan.looks[-1] - len(evidence.trials)
-        enough = len(evidence.trials) in plan.looks and speedup.half_width <= target
+            return Progress(cell, leader, evidence, ALPHA, 0)
+        alpha = plan.each_look(ALPHA if leader is None else playoff.STATEMENT_ALPHA)
+        target = self._sweep.measure.target if leader is None else self._sweep.margin / 2
+        going_on = Progress(cell, leader, evidence, alpha, max(0, plan.looks[-1] - len(evidence.trials)))
+        enough = len(evidence.trials) in plan.looks and going_on.speedup.half_width <= target
         # Time is no function of the ratios, so ending at the budget is no look at them.
         spent_s = sum(trial.get("phases_s", {}).get("rounds", 0.0) for trial in trials)
-        spent = spent_s > measure.budget_s and len(evidence.trials) >= 1
-        if evidence.status not in ("measured", "not run") or enough or spent:
-            left = 0
-        return Progress(cell, leader, evidence, speedup, max(0, left))
+        spent = spent_s > self._sweep.measure.budget_s and len(evidence.trials) >= 1
+        failed = evidence.status not in ("measured", "not run")
+        return replace(going_on, trials_left=0) if enough or spent or failed else going_on
 
     def _matches(self, workload: str) -> list[Progress]:
         """All matches of a workload's play-off so far, those still to be played last."""

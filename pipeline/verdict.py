@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import because, flags, gil, playoff, statistics
+from . import because, flags, gil, playoff, scaling, statistics
 from .because import LeftOut, Podium
 from .evidence import Run
 from .journal import Record
 from .playoff import Candidate, Stage
+from .scaling import StrongScaling
 from .statistics import Speedup
 from .wording import pool_name
 
@@ -31,6 +32,7 @@ class Verdict:
         unresolved: cells of which the data do not show whether they are within the margin of the leader.
         pays_from_tasks: for a job that runs once, from how many tasks on opening and closing the pool pays.
         because: sentences, the conclusion first.
+        scaling: what scaling laws say of each backend that was measured on several worker counts.
     """
 
     workload: str
@@ -40,6 +42,7 @@ class Verdict:
     unresolved: tuple[Candidate, ...] = ()
     pays_from_tasks: int | None = None
     because: tuple[str, ...] = ()
+    scaling: tuple[Scaling, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As `verdict.json` has it; an interval's end that does not exist is null."""
@@ -54,17 +57,40 @@ class Verdict:
             "ties": [_candidate_json(each) for each in self.ties],
             "unresolved": [_candidate_json(each) for each in self.unresolved],
             "because": list(self.because),
+            "scaling": [each.to_json() for each in self.scaling],
         }
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """What scaling laws say of one backend."""
+
+    backend: str
+    variant: str
+    found: StrongScaling
+
+    @property
+    def sentence(self) -> str:
+        """For a person."""
+        name = f"{self.backend} with {self.variant}" if self.variant else self.backend
+        return f"{name}: {scaling.say(self.found, self.backend)}"
+
+    def to_json(self) -> dict[str, Any]:
+        """As `verdict.json` has it."""
+        return {"backend": self.backend, "variant": self.variant, **self.found.to_json()}
 
 
 def decide(run: Run) -> list[Verdict]:
     """A verdict for each workload of a run."""
-    return [_decide(run, cell) for cell in run.cells if cell["id"] == cell["anchor"]]
+    found = []
+    for anchor in (cell for cell in run.cells if cell["id"] == cell["anchor"]):
+        candidates = _candidates(run, anchor["id"])
+        found.append(replace(_decide(run, anchor, candidates), scaling=_scaling(run, candidates)))
+    return found
 
 
-def _decide(run: Run, anchor: Record) -> Verdict:
+def _decide(run: Run, anchor: Record, candidates: tuple[Candidate, ...]) -> Verdict:
     workload, margin = anchor["name"], run.margin
-    candidates = _candidates(run, anchor["id"])
     left_out = _left_out(run, anchor["id"])
     if not candidates:
         return Verdict(workload, NOT_ENOUGH, because=(*left_out.unfit, *left_out.waiting))
@@ -98,6 +124,26 @@ def _candidates(run: Run, anchor: str) -> tuple[Candidate, ...]:
     if plan is None:
         return ()
     return playoff.enter([(cell, run.evidence[cell["id"]]) for cell in cells], plan, len(run.measured), run.variants)
+
+
+def _scaling(run: Run, candidates: Sequence[Candidate]) -> tuple[Scaling, ...]:
+    pools: dict[tuple[str, str], list[Candidate]] = {}
+    for each in candidates:
+        pools.setdefault((each.backend, each.variant), []).append(each)
+    found = []
+    for (backend, variant), counts in pools.items():
+        if len(counts) < scaling.LEAST_AMDAHL:
+            continue
+        plan = run.plan(counts[0].cell)
+        assert plan is not None
+        alpha = plan.each_look() / len(counts)
+        points = [scaling.Point(each.workers, each.evidence.speedup(alpha)) for each in counts]
+        # What waits overlaps beyond the cores; what computes does not.
+        busy = any((each.evidence.cores_used("anchor") or 0.0) > because.CPU_BOUND for each in counts)
+        found.append(
+            Scaling(backend, variant, scaling.strong_scaling(points, run.attainable_cores if busy else math.inf))
+        )
+    return tuple(found)
 
 
 def _left_out(run: Run, anchor: str) -> LeftOut:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import random
+from statistics import median
 
 import pytest
 from scipy import stats
 
-from pipeline.statistics import median_interval, order_rank, rounds_for, speedup
+from pipeline.statistics import holm, median_interval, order_rank, p_above, rounds_for, speedup
 
 
 @pytest.mark.parametrize("alpha", [0.2, 0.05, 0.05 / 3, 0.001])
@@ -86,3 +87,32 @@ def test_rounds_needed_grow_with_the_square_of_the_precision() -> None:
     now = speedup([[rng.gauss(0, 0.1) for _ in range(50)]], 0.05)
     needed = rounds_for(now.half_width / 2, now, 0.05)
     assert needed == pytest.approx(200, abs=1)
+
+
+@pytest.mark.parametrize(("rounds", "trials", "shift"), [(8, 12, 0.02), (20, 14, 0.0), (5, 20, -0.05)])
+def test_what_is_above_a_threshold_is_told_by_the_sign_test(rounds: int, trials: int, shift: float) -> None:
+    """By the worse of the rounds' and the trials' p-value."""
+    rng = random.Random(trials)
+    ratios = [[rng.gauss(shift, 0.05) for _ in range(rounds)] for _ in range(trials)]
+    middles, flat = [median(trial) for trial in ratios], [each for trial in ratios for each in trial]
+    p_values = [
+        stats.binomtest(sum(each > 0.01 for each in values), len(values), alternative="greater").pvalue
+        for values in (middles, flat)
+    ]
+    assert p_above(ratios, 0.01, 0.05) == pytest.approx(max(p_values))
+
+
+def test_too_few_trials_have_to_agree() -> None:
+    """Where they cannot reach the level, one that disagrees is enough."""
+    above, mixed = [[0.1] * 20] * 3, [[0.1] * 20, [0.1] * 20, [-0.1] * 20]
+    assert p_above(above, 0.0, 0.01) == pytest.approx(0.5**60)
+    assert p_above(mixed, 0.0, 0.01) == 1.0
+    assert p_above([], 0.0, 0.01) == 1.0
+
+
+def test_holm_rejects_step_by_step() -> None:
+    """The smallest against alpha / n, the next against alpha / (n - 1), until one is not rejected."""
+    assert holm([0.01, 0.04, 0.02], 0.05) == [True, True, True]
+    assert holm([0.01, 0.04, 0.03], 0.05) == [True, False, False]
+    assert holm([0.02, 0.02, 0.02], 0.05) == [False, False, False]
+    assert holm([], 0.05) == []

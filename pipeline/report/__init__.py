@@ -26,6 +26,7 @@ def files(run: Run) -> Iterator[tuple[str, str | bytes]]:
     open_end = unfinished.describe(run)
     run = clean_run(run)
     summary, samples = tables.summarise(run), tables.samples(run)
+    drawings = figures.draw_all(summary, samples)  # before the verdict, which imports SciPy: seaborn does without
     verdicts = verdict.decide(run)
     yield "config.yaml", data.config_yaml(run)
     yield "environment.json", data.environment_json(run)
@@ -33,7 +34,6 @@ def files(run: Run) -> Iterator[tuple[str, str | bytes]]:
     yield "summary.parquet", data.parquet(summary)
     yield "summary.csv", data.csv(summary)
     yield "verdict.json", data.verdict_json(verdicts)
-    drawings = figures.draw_all(summary, samples)
     for drawing in drawings:
         yield f"figures/{drawing.name}.svg", drawing.svg
         yield f"figures/{drawing.name}.png", drawing.png

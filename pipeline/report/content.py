@@ -11,9 +11,9 @@ import pandas as pd
 from ..evidence import Run
 from ..verdict import NOT_ENOUGH, STAY_SERIAL, Verdict
 from ..wording import factor
-from . import method, surroundings, these_trials, troubles
+from . import method, surroundings, these_trials, troubles, where_time_goes
 from .figures import Drawing
-from .summary_table import Table, make_table
+from .summary_table import UP, Table, make_table
 from .surroundings import Facts
 from .text import one_line, shorten
 from .troubles import Excerpt
@@ -24,7 +24,7 @@ Names = dict[str, str]
 
 @dataclass(frozen=True)
 class Headline:
-    """One workload's verdict: what to do, what that gives, and why.
+    """One workload's verdict: what to do, what that gives, why, and what scaling laws say of its backends.
 
     `marked` where what it gives holds for these trials only.
     """
@@ -35,6 +35,7 @@ class Headline:
     gain: str
     marked: bool
     because: tuple[str, ...]
+    scaling: tuple[str, ...]
 
     @property
     def sentence(self) -> str:
@@ -55,6 +56,8 @@ class Report:
     headlines: tuple[Headline, ...]
     table: Table
     footnote: str
+    parts: Table | None
+    parts_mean: str
     drawings: tuple[Drawing, ...]
     method: tuple[str, ...]
     failures: tuple[Excerpt, ...]
@@ -86,7 +89,9 @@ def gather(
         unfinished=unfinished,
         headlines=tuple(_headline(verdict) for verdict in verdicts),
         table=table,
-        footnote=these_trials.footnote(run, marked),
+        footnote=" ".join(filter(None, [these_trials.footnote(run, marked), _on_many_workers(run, summary)])),
+        parts=where_time_goes.make_table(summary),
+        parts_mean=where_time_goes.MEANS,
         drawings=tuple(drawings),
         method=method.sentences(run),
         failures=troubles.failures(run, variants),
@@ -96,6 +101,13 @@ def gather(
         configuration=surroundings.configuration(run),
         command=header["command"],
     )
+
+
+def _on_many_workers(run: Run, summary: pd.DataFrame) -> str:
+    if not summary["above_attainable"].fillna(value=False).any():
+        return ""
+    cores = f"{run.attainable_cores:.3g}"
+    return f"{UP.strip()} More workers than the {cores} cores that can be had: what computes shares them."
 
 
 def _headline(verdict: Verdict) -> Headline:
@@ -110,8 +122,11 @@ def _headline(verdict: Verdict) -> Headline:
             f"95% interval {factor(speedup.low)} to {factor(speedup.high)}"
         )
         marked = not speedup.beyond_these_trials
-    because = tuple(shorten(one_line(each), 2_000) for each in verdict.because)
-    return Headline(one_line(verdict.workload), verdict.decision, one_line(answer), gain, marked, because)
+    because, scaling = (
+        tuple(shorten(one_line(each), 2_000) for each in said)
+        for said in (verdict.because, [each.sentence for each in verdict.scaling])
+    )
+    return Headline(one_line(verdict.workload), verdict.decision, one_line(answer), gain, marked, because, scaling)
 
 
 _ANSWERS = {NOT_ENOUGH: "Not enough evidence yet", STAY_SERIAL: "Stay with a plain loop"}

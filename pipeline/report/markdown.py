@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from .content import Report
+from .content import Headline, Report
 from .summary_table import Column, Table
 from .surroundings import Facts
 from .text import one_line
@@ -26,15 +26,17 @@ def _parts(report: Report) -> Iterator[str]:
         yield f"**{_text(report.unfinished.sentence)}**"
         yield _code(report.unfinished.command, "sh")
     for headline in report.headlines:
-        yield f"## {_text(headline.workload)}"
-        yield f"**{_text(headline.sentence)}**"
-        yield "\n".join(f"- {_text(each)}" for each in headline.because)
+        yield from _headline(headline)
     yield "## Summary"
     yield _table(report.table)
     if report.footnote:
         yield _text(report.footnote)
     if report.table.left_out:
         yield f"{report.table.left_out:,} more rows are in summary.csv."
+    if report.parts:
+        yield "## Where the time goes"
+        yield _table(report.parts)
+        yield _text(f"Shares of the batch. {report.parts_mean}")
     yield "## Figures"
     for drawing in report.drawings:
         yield f"![{_text(drawing.title)}. {_text(drawing.alt)}](figures/{drawing.name}.svg)"
@@ -53,6 +55,19 @@ def _parts(report: Report) -> Iterator[str]:
         yield _facts(facts)
     yield "## Repeat it"
     yield _code(report.command, "sh")
+
+
+def _headline(headline: Headline) -> Iterator[str]:
+    yield f"## {_text(headline.workload)}"
+    yield f"**{_text(headline.sentence)}**"
+    yield _list(headline.because)
+    if headline.scaling:
+        yield "How it scales:"
+        yield _list(headline.scaling)
+
+
+def _list(sentences: Iterable[str]) -> str:
+    return "\n".join(f"- {_text(each)}" for each in sentences)
 
 
 def _table(table: Table) -> str:

@@ -13,6 +13,8 @@ from ..wording import factor, megabytes, seconds
 from .text import first_line, one_line, shorten
 from .these_trials import DAGGER
 
+UP = " \u2191"
+"""Marks a count of more workers than cores to be had."""
 MOST_ROWS = 1_000
 """So many rows are shown; the files have all."""
 
@@ -82,6 +84,10 @@ def _number(key: str, how: Callable[[Any], str]) -> _Say:
     return lambda record: "" if record[key] is None or math.isnan(record[key]) else how(record[key])
 
 
+def _workers(record: Cell) -> str:
+    return f"{record['workers']}{UP if record['above_attainable'] else ''}"
+
+
 def _interval(record: Cell) -> str:
     low, high = record["speedup_low"], record["speedup_high"]
     if low is None or high is None or low == high:
@@ -101,12 +107,13 @@ def _note(record: Cell) -> str:
 _COLUMNS: tuple[tuple[Column, _Say, bool], ...] = (
     (Column("Workload", False), _text("workload"), True),
     (Column("Backend", False), _text("backend"), True),
-    (Column("Workers", True), _number("workers", str), True),
+    (Column("Workers", True), _workers, True),
     (Column("Variant", False), _text("variant"), False),
     (Column("Batch", True), _number("batch_s", seconds), True),
     (Column("Speed-up", True), _number("speedup", lambda times: f"{factor(times)}x"), True),
     (Column("95% interval", True), _interval, True),
     (Column("Efficiency", True), _number("efficiency", "{:.0%}".format), True),
+    (Column("Of capacity", True), _number("capacity_efficiency", "{:.0%}".format), False),
     (Column("Start-up", True), _number("startup_s", seconds), True),
     (Column("CPU", True), _number("cpu_s", seconds), False),
     (Column("Memory", True), _number("peak_rss_bytes", megabytes), False),

@@ -1,5 +1,4 @@
-"""Sweeps that take no time: noise from a model or a recorded trace, played through the real scheduling, stopping,
-play-off and verdict."""
+"""Sweeps that take no time: noise is played through the real scheduling, stopping, play-off and verdict."""
 
 from __future__ import annotations
 

@@ -1,0 +1,117 @@
+"""What is recommended: simulated sweeps with known speed-ups, through the real scheduling and play-off."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from pipeline.evidence import Run
+from pipeline.verdict import NOT_ENOUGH, STAY_SERIAL, USE, Verdict, decide
+
+from .truth.noise import lognormal
+from .truth.simulate import DEFAULT, simulate
+
+EIGHT_ALIKE = {(backend, workers): 3.0 for backend in ("thread", "process") for workers in (2, 3, 4, 5)}
+
+
+def _verdict(speedups: dict[tuple[str, int], float], seed: int = 1, **measure: Any) -> tuple[Run, Verdict]:
+    run = simulate(np.random.default_rng(seed), lognormal, speedups, replace(DEFAULT, **measure)).run
+    (verdict,) = decide(run)
+    return run, verdict
+
+
+def _busy(run: Run, **machine: float) -> Run:
+    """The run on a machine on which others were busy, too."""
+    quiet = {"busy_s": 0.0, "steal_s": 0.0, "pressure_s": 0.0, "throttled_s": 0.0}
+    return Run(
+        tuple(
+            {
+                **record,
+                "machine": {what: share * record["phases_s"]["rounds"] for what, share in {**quiet, **machine}.items()},
+            }
+            if record["kind"] in ("trial", "play-off")
+            else record
+            for record in run.records
+        )
+    )
+
+
+def test_a_leader_without_rivals_needs_no_play_off() -> None:
+    """Everybody else is shown to be slower by more than the margin."""
+    run, verdict = _verdict({("thread", 2): 1.0, ("process", 2): 1.9})
+    assert verdict.decision == USE
+    assert verdict.chosen is not None
+    assert verdict.chosen.name == "2 processes"
+    assert run.matches == {}
+
+
+def test_the_cheapest_of_equals_is_chosen_on_fresh_rounds() -> None:
+    """Its figures are those of the match, and the other is named as a tie."""
+    run, verdict = _verdict({("thread", 2): 1.9, ("thread", 4): 1.9})
+    assert verdict.chosen is not None
+    assert verdict.chosen.name == "2 threads"
+    assert [each.name for each in verdict.ties] == ["4 threads"]
+    (match,) = run.matches.values()
+    assert verdict.chosen.speedup.rounds == sum(len(trial["orders"]) for trial in match.trials)
+    assert verdict.chosen.speedup.low <= 1.9 <= verdict.chosen.speedup.high
+
+
+def test_three_rivals_meet_the_leader_and_the_rest_is_not_settled() -> None:
+    """Of eight cells alike, four take part in the play-off."""
+    run, verdict = _verdict(EIGHT_ALIKE)
+    assert len({leader for leader, _ in run.matches}) == 1
+    assert len(run.matches) == 3
+    assert len(verdict.unresolved) == 4
+    assert any("would tell" in said or "Not settled" in said for said in verdict.because)
+
+
+def test_nothing_that_helps_is_a_finding() -> None:
+    """Not a lack of evidence."""
+    _, verdict = _verdict({("thread", 2): 0.98, ("process", 2): 0.8})
+    assert verdict.decision == STAY_SERIAL
+    assert verdict.to_json()["backend"] == "serial"
+
+
+def test_a_gain_of_just_the_margin_is_neither() -> None:
+    """What would settle it is said."""
+    _, verdict = _verdict({("thread", 2): 1.05})
+    assert verdict.decision == NOT_ENOUGH
+    assert "measure.max_rounds" in verdict.because[0]
+
+
+def test_pools_that_compete_for_cores_are_not_judged_on_a_shared_machine() -> None:
+    """Neighbours leave the loop its core, and more to pools of more workers."""
+    run, verdict = _verdict({("process", 2): 1.9, ("process", 4): 1.9})
+    assert verdict.decision == USE
+    (verdict,) = decide(_busy(run, busy_s=8.0))
+    assert verdict.decision == NOT_ENOUGH
+    assert "busy with other things" in verdict.because[0]
+
+
+def test_a_job_that_runs_once_is_told_from_how_many_tasks_on_a_pool_pays() -> None:
+    """Opening and closing takes 20 ms, a task 3.125 ms in the loop, and half of that in the pool."""
+    _, verdict = _verdict({("thread", 2): 2.0})
+    assert verdict.pays_from_tasks in {13, 14}
+    assert verdict.to_json()["pays_from_tasks"] == verdict.pays_from_tasks
+    assert any(f"pays from {verdict.pays_from_tasks} such tasks on" in said for said in verdict.because)
+
+
+def test_an_unfinished_play_off_leaves_its_rivals_open() -> None:
+    """The leader is recommended all the same: the sweep has shown that it helps."""
+    run, verdict = _verdict({("thread", 2): 1.9, ("thread", 4): 1.9})
+    (verdict,) = decide(Run(tuple(record for record in run.records if record["kind"] != "play-off")))
+    assert verdict.decision == USE
+    assert len(verdict.unresolved) == 1
+    assert any("how many workers is not" in said for said in verdict.because)
+
+
+def test_what_scaling_laws_say_stands_beside_the_verdict() -> None:
+    """Of backends with three counts or more."""
+    amdahl = {("thread", workers): 1 / (0.1 + 0.9 / workers) for workers in (1, 2, 4, 8)}
+    _, verdict = _verdict({**amdahl, ("process", 2): 1.2}, budget_s=60, max_rounds=2000, target=0.01)
+    (scaling,) = verdict.to_json()["scaling"]
+    assert scaling["backend"] == "thread"
+    fraction = scaling["amdahl"]["serial_fraction"]
+    assert fraction["low"] <= 0.1 <= fraction["high"]

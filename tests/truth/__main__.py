@@ -1,0 +1,74 @@
+"""Prove the conclusions: `python -m tests.truth [SECTION ...]` prints a table and keeps it in docs/truth.md."""
+
+from __future__ import annotations
+
+import platform
+import re
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipeline import environment
+
+from . import live, peer_rows, scaling_rows, simulated
+from .row import Row, table
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "truth.md"
+
+SECTIONS: dict[str, Callable[[], Iterator[Row]]] = {
+    **simulated.SECTIONS,
+    **scaling_rows.SECTIONS,
+    **peer_rows.SECTIONS,
+    **live.SECTIONS,
+}
+
+HEAD = """# Are the conclusions true?
+
+What `make truth` measures, and how it came out. Simulated rows play noise models and recorded traces of identical code
+(`tests/truth/traces`) through the real scheduling, stopping, play-off and verdict; no time passes. Live rows really
+measure workloads whose answer is known, on the machine that the section names. A bar that is not met stays in the table.
+`python -m tests.truth SECTION ...` takes some sections again and leaves the others as they are.
+"""
+
+
+def main() -> int:
+    """Take the sections that were named, all of them otherwise; the exit status says whether every bar was met."""
+    names = sys.argv[1:] or list(SECTIONS)
+    unknown = [name for name in names if name not in SECTIONS]
+    if unknown:
+        print(f"error: there is no section {unknown[0]!r}; here are {', '.join(SECTIONS)}", file=sys.stderr)
+        return 2
+    missed = 0
+    for name in names:
+        rows = []
+        for row in SECTIONS[name]():
+            print(row, flush=True)
+            rows.append(row)
+            missed += row.is_met is False
+        keep(name, rows)
+    return min(missed, 1)
+
+
+def keep(name: str, rows: list[Row]) -> None:
+    """Put a section into the page, where the sections stand in their order."""
+    kept = _sections(PAGE.read_text()) if PAGE.exists() else {}
+    about = (SECTIONS[name].__doc__ or "").strip()
+    kept[name] = f"{about}\n\n{_where()}\n\n{table(rows)}"
+    parts = [HEAD, *(f"## {each}\n\n{kept[each]}\n" for each in SECTIONS if each in kept)]
+    PAGE.write_text("\n".join(parts))
+
+
+def _sections(page: str) -> dict[str, str]:
+    _, *parts = re.split(r"^## (\w+)\n\n", page, flags=re.MULTILINE)
+    return {name: text.strip("\n") for name, text in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def _where() -> str:
+    machine = environment.describe(None)["machine"]
+    cores = f"{machine['usable_cores']} cores"
+    return f"{datetime.now(UTC):%d %B %Y}, {machine['cpu']}, {cores}, Python {platform.python_version()}."
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,222 @@
+"""Scaling curves whose law is known, measured under noise: are the laws that `pipeline.scaling` tells true?
+
+Each family draws a curve at random. Rounds come from `noise.MODELS`, intervals from the real `statistics.speedup` at
+the level that makes them simultaneous over the counts. Nothing takes real time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline import statistics
+from pipeline.scaling import Law, Point, StrongScaling, strong_scaling
+
+from .noise import MODELS, Model
+from .simulate import simulate
+
+ALPHA = 0.05
+FEW, MANY, WIDE = (1, 2, 4, 8), (1, 2, 3, 4, 6, 8), (1, 2, 3, 4, 6, 8, 12, 16)
+"""Worker counts: as most people ask for, as few as the USL takes, and some more."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """True speed-ups over the plain loop; sigma and kappa where a law holds, peak where the curve has one."""
+
+    speedup: Callable[[int], float]
+    sigma: float | None = None
+    kappa: float | None = None
+    peak: float | None = None
+
+
+Family = Callable[[np.random.Generator], Curve]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much a cell is measured: as much as a profile does, about."""
+
+    trials: int
+    rounds: int
+
+
+DEFAULT, THOROUGH = Effort(12, 8), Effort(24, 32)
+
+
+@dataclass(frozen=True)
+class Rate:
+    """In how many of `cases` it was so, and the bar: at least or at most that share, or none."""
+
+    what: str
+    hits: int
+    cases: int
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @property
+    def share(self) -> float:
+        """Not a number where there were no cases."""
+        return self.hits / self.cases if self.cases else math.nan
+
+    @property
+    def holds(self) -> bool:
+        """Whether the bar is reached; a row without one is told only."""
+        return (self.at_least is None or self.share >= self.at_least) and (
+            self.at_most is None or self.share <= self.at_most
+        )
+
+
+def usl_curve(sigma: float, kappa: float, gamma: float = 1.0) -> Curve:
+    """The USL's, with its peak."""
+    peak = max(1.0, math.sqrt((1 - sigma) / kappa)) if kappa > 0 else None
+    return Curve(lambda n: gamma * n / (1 + sigma * (n - 1) + kappa * n * (n - 1)), sigma, kappa, peak)
+
+
+def linear(rng: np.random.Generator) -> Curve:
+    """Sleeping tasks: N workers are N times as fast as one."""
+    return usl_curve(0.0, 0.0, _pool(rng))
+
+
+def amdahl(rng: np.random.Generator) -> Curve:
+    """A serial share of up to a half."""
+    return usl_curve(float(rng.uniform(0.005, 0.5)), 0.0, _pool(rng))
+
+
+def flat(rng: np.random.Generator) -> Curve:
+    """Threads under the GIL: no more than one at a time."""
+    return usl_curve(1.0, 0.0, _pool(rng))
+
+
+def ceiling(rng: np.random.Generator) -> Curve:
+    """A lock that each task holds for a share of its time: min(N, 1 / share)."""
+    most, gamma = float(rng.uniform(1.5, 10)), _pool(rng)
+    return Curve(lambda n: gamma * min(n, most))
+
+
+def soft_ceiling(rng: np.random.Generator) -> Curve:
+    """The same where the tasks' times vary, which rounds the corner."""
+    most, sharpness, gamma = float(rng.uniform(1.5, 10)), float(rng.uniform(2, 8)), _pool(rng)
+    return Curve(lambda n: gamma * (n**-sharpness + most**-sharpness) ** (-1 / sharpness))
+
+
+def cores(rng: np.random.Generator) -> Curve:
+    """CPU-bound work with a serial share, on a machine of 2 to 6 cores."""
+    of_law, most = amdahl(rng), int(rng.integers(2, 7))
+    return Curve(lambda n: of_law.speedup(min(n, most)))
+
+
+def smt(rng: np.random.Generator) -> Curve:
+    """CPU-bound work on 2 to 6 cores of two hardware threads each, of which the second adds a third."""
+    most, gamma = int(rng.integers(2, 7)), _pool(rng)
+    return Curve(lambda n: gamma * (min(n, most) + 0.33 * max(0, min(n, 2 * most) - most)))
+
+
+def power(rng: np.random.Generator) -> Curve:
+    """No law known to us: N to a power."""
+    exponent, gamma = float(rng.uniform(0.4, 0.95)), _pool(rng)
+    return Curve(lambda n: gamma * n**exponent)
+
+
+def peaked(rng: np.random.Generator) -> Curve:
+    """The USL with a peak between 2 and 10 workers."""
+    sigma, peak = float(rng.uniform(0, 0.3)), float(rng.uniform(2, 10))
+    return usl_curve(sigma, (1 - sigma) / peak**2, _pool(rng))
+
+
+def far_peaked(rng: np.random.Generator) -> Curve:
+    """The USL with a peak between 30 and 100 workers, far beyond what is measured."""
+    sigma, peak = float(rng.uniform(0, 0.3)), float(rng.uniform(30, 100))
+    return usl_curve(sigma, (1 - sigma) / peak**2, _pool(rng))
+
+
+def rippled(rng: np.random.Generator) -> Curve:
+    """Nearly Amdahl's law: each count is up to 2 % off, as real machines are."""
+    of_law, off = amdahl(rng), rng.uniform(-0.02, 0.02, 100)
+    return Curve(lambda n: of_law.speedup(n) * math.exp(off[n]), of_law.sigma)
+
+
+LAWFUL: tuple[Family, ...] = (linear, amdahl, flat)
+PEAKLESS: tuple[Family, ...] = (*LAWFUL, ceiling, soft_ceiling, cores, smt, power, far_peaked)
+
+
+def measure(rng: np.random.Generator, model: Model, curve: Curve, counts: Sequence[int], effort: Effort) -> list[Point]:
+    """Points with intervals that are simultaneous over the counts."""
+    points = []
+    for workers in counts:
+        log_s = [model(rng, effort.rounds) for _ in range(effort.trials)]
+        shift = math.log(curve.speedup(workers))
+        ratios = [(trial[:, 0] - trial[:, 1] + shift).tolist() for trial in log_s]
+        points.append(Point(workers, statistics.speedup(ratios, ALPHA / len(counts))))
+    return points
+
+
+def measure_adaptively(rng: np.random.Generator, model: Model, curve: Curve, counts: Sequence[int]) -> list[Point]:
+    """The same through the real scheduling and stopping, whose looks share alpha."""
+    run = simulate(rng, model, {("thread", workers): curve.speedup(workers) for workers in counts}).run
+    points = []
+    for cell in run.cells:
+        plan = run.plan(cell)
+        if cell["id"] in run.measured and plan is not None:
+            points.append(Point(cell["workers"], run.evidence[cell["id"]].speedup(plan.alpha / len(counts))))
+    return points
+
+
+def play(
+    seed: int, families: Sequence[Family], counts: Sequence[int], effort: Effort | None, cases: int
+) -> Iterator[tuple[Curve, StrongScaling]]:
+    """Curves of all families under all models of noise in turn, and what is told of them.
+
+    `effort` is `None` for the real stopping at its default.
+    """
+    rng = np.random.default_rng(seed)
+    models = list(MODELS.values())
+    for case in range(cases):
+        curve, model = families[case % len(families)](rng), models[case // len(families) % len(models)]
+        if effort is None:
+            points = measure_adaptively(rng, model, curve, counts)
+        else:
+            points = measure(rng, model, curve, counts, effort)
+        yield curve, strong_scaling(points)
+
+
+def coverage(
+    seed: int, families: Sequence[Family], counts: Sequence[int], effort: Effort | None, cases: int
+) -> list[Rate]:
+    """How often the intervals hold the true f, sigma and kappa; a refused true law counts as missed."""
+    held = {"Amdahl's f": 0, "USL's sigma": 0, "USL's kappa": 0}
+    tried = dict.fromkeys(held, 0)
+    for curve, found in play(seed, families, counts, effort, cases):
+        if curve.sigma is None:
+            continue
+        checks = [("USL's sigma", found.usl, curve.sigma), ("USL's kappa", found.usl, curve.kappa)]
+        if not curve.kappa:
+            checks.append(("Amdahl's f", found.amdahl, curve.sigma))
+        for name, law, truth in checks:
+            if (name.startswith("USL") and len(counts) < 6) or truth is None:
+                continue
+            tried[name] += 1
+            if isinstance(law, Law):
+                interval = law.kappa if name.endswith("kappa") else law.sigma
+                held[name] += interval.low - 1e-9 <= truth <= interval.high + 1e-9
+    return [Rate(f"{name} in its interval", held[name], tried[name], at_least=0.95) for name in held if tried[name]]
+
+
+def invented_peaks(
+    seed: int, families: Sequence[Family], counts: Sequence[int], effort: Effort | None, cases: int
+) -> Rate:
+    """How often a peak is told of curves that have none within twice the largest count."""
+    told = [_told_peak(found) for _, found in play(seed, families, counts, effort, cases)]
+    return Rate("USL peaks told where there is none", sum(each is not None for each in told), cases, at_most=0.025)
+
+
+def _told_peak(found: StrongScaling) -> Law | None:
+    return found.usl if isinstance(found.usl, Law) and found.usl.peak is not None else None
+
+
+def _pool(rng: np.random.Generator) -> float:
+    """What a pool of one worker makes of the plain loop's speed."""
+    return float(rng.uniform(0.85, 1.0))

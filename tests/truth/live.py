@@ -1,0 +1,271 @@
+"""Known answers, really measured: each function gives rows of the table."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from .row import Row, at_least, at_most
+
+ROOT = Path(__file__).parent.parent.parent
+KNOWN = "tests/truth/known.py"
+SPIN = "while True: pass"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A finished run of the command."""
+
+    folder: Path
+    printed: str
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """One row a cell."""
+        return pd.read_parquet(self.folder / "summary.parquet")
+
+    @cached_property
+    def verdict(self) -> dict[str, Any]:
+        """That on its one workload."""
+        (verdict,) = json.loads((self.folder / "verdict.json").read_text())["workloads"].values()
+        found: dict[str, Any] = verdict
+        return found
+
+    def cell(self, backend: str, workers: int) -> dict[str, Any]:
+        """The summary's row of a cell."""
+        rows = self.summary[(self.summary["backend"] == backend) & (self.summary["workers"] == workers)]
+        return dict(rows.iloc[0])
+
+    @property
+    def choice(self) -> tuple[str, str | None, int | None]:
+        """Decision, backend and workers."""
+        return self.verdict["decision"], self.verdict["backend"], self.verdict["workers"]
+
+
+@contextmanager
+def workplace() -> Iterator[Path]:
+    """A user's folder, in which the known workloads are found by their path."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.joinpath("tests").symlink_to(ROOT / "tests")
+        yield folder
+
+
+def start(folder: Path, *words: str) -> subprocess.Popen[str]:
+    """The command, sweeping."""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return subprocess.Popen(
+        [sys.executable, "-m", "pipeline", *words, "fresh=true", "-m"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def measure(folder: Path, *words: str) -> Measured:
+    """The command to its end."""
+    return finish(start(folder, *words), folder)
+
+
+def finish(started: subprocess.Popen[str], folder: Path) -> Measured:
+    """Wait for the command's end.
+
+    Raises:
+        RuntimeError: it could not measure.
+    """
+    out, err = started.communicate()
+    if started.returncode not in (0, 1):
+        raise RuntimeError(f"exit status {started.returncode}: {err}")
+    return Measured((folder / "outputs" / "latest").resolve(), out)
+
+
+def known(task: str, *words: str) -> list[str]:
+    """The words that name one of the known workloads."""
+    return ["workload=function", f"workload.task={KNOWN}:{task}", f"name={task}", *words]
+
+
+def answers() -> Iterator[Row]:
+    """What the summary and the verdict say of workloads whose answer is known."""
+    with workplace() as folder:
+        yield from _waiting(measure(folder, *known("wait"), "backend=thread", "workers=2,4", "measure=quick"))
+        yield from _python(measure(folder, "workload=cpu", "workers=2", "measure.budget_s=8"))
+        for serial_s, split_s in ((0.02, 0.18), (0.05, 0.15)):
+            yield _serial_share(folder, serial_s, split_s)
+        yield from _lock(measure(folder, *known("hold"), "backend=thread", "workers=4", "measure=quick"))
+        for task in ("derive", "compress"):
+            yield _without_gil(task, measure(folder, *known(task), "backend=thread", "workers=2"))
+        run = measure(folder, *known("derive_in_turn"), "workers=2", "measure.budget_s=8")
+        blamed = any("the GIL let one" in said for said in run.verdict["because"])
+        yield Row("a lock of the task's own, threads: the GIL blamed", "no", "yes" if blamed else "no", not blamed)
+        yield _flagged("remember", "not repeatable", measure(folder, *known("remember"), "workers=2", "measure=quick"))
+        yield _flagged(
+            "multiply",
+            "oversubscribed",
+            measure(folder, *known("multiply"), "backend=thread", "workers=2", "measure=quick"),
+        )
+
+
+def _waiting(run: Measured) -> Iterator[Row]:
+    for workers in (2, 4):
+        cell = run.cell("thread", workers)
+        off = abs(cell["speedup"] / workers - 1)
+        yield at_most(f"sleep, {workers} threads: off {workers}", off, 0.02)
+        yield _explained(f"sleep, {workers} threads", cell)
+
+
+def _python(run: Measured) -> Iterator[Row]:
+    threads, processes = run.cell("thread", 2), run.cell("process", 2)
+    yield at_most("pure Python, 2 threads: upper bound", threads["speedup_high"], 1.15, "{:.2f}")
+    yield _explained("pure Python, 2 threads", threads)
+    yield _explained("pure Python, 2 processes", processes)
+    blamed = any("the GIL let one" in said for said in run.verdict["because"])
+    yield Row("pure Python, 2 threads: the GIL blamed", "yes", "yes" if blamed else "no", blamed)
+
+
+def _serial_share(folder: Path, serial_s: float, split_s: float) -> Row:
+    share = serial_s / (serial_s + split_s)
+    job = [f"+workload.params.serial_s={serial_s}", f"+workload.params.split_s={split_s}", "backend=thread"]
+    words = ["workload=function", f"workload.job={KNOWN}:phases", "name=phases", *job, "workers=1,2,4,8"]
+    found = measure(folder, *words, "measure=quick").verdict["scaling"][0]["amdahl"]
+    estimate = found["serial_fraction"]["estimate"] if "serial_fraction" in found else float("nan")
+    return at_most(
+        f"a job of sleeps with a serial share of {share:.2f}: Amdahl's off", abs(estimate - share), 0.01, "{:.4f}"
+    )
+
+
+def _lock(run: Measured) -> Iterator[Row]:
+    cell = run.cell("thread", 4)
+    yield at_most("a lock held for half of each task, 4 threads: speed-up", cell["speedup"], 2.0 * 1.02, "{:.2f}")
+    yield _explained("a lock held for half of each task, 4 threads", cell)
+
+
+def _without_gil(task: str, run: Measured) -> Row:
+    cell = run.cell("thread", 2)
+    detail = f"({cell['speedup']:.2f} of {cell['capacity']:.2f} cores)"
+    return at_least(
+        f"{task} (no GIL), 2 threads: share of C(2)", cell["speedup"] / cell["capacity"], 0.9, detail=detail
+    )
+
+
+def _flagged(task: str, flag: str, run: Measured) -> Row:
+    rows = run.summary[run.summary["backend"] != "serial"]
+    flags = sorted({each for each in rows["flags"] if each})
+    is_met = all(flag in each for each in rows["flags"])
+    return Row(f"{task}: flagged", flag, "; ".join(flags) or "no flag", is_met)
+
+
+def _explained(what: str, cell: dict[str, Any]) -> Row:
+    return at_most(f"{what}: unexplained share of the batch", abs(cell["unexplained_s"] / cell["batch_s"]), 0.05)
+
+
+def same_code(comparisons: int = 300) -> Iterator[Row]:
+    """A loop against a loop, that many times: a variable that nobody reads tells them apart."""
+    profile = ["measure=quick", "measure.trials=6", "measure.budget_s=1", "measure.target=0.02"]
+    words = ["workload=cpu", "backend=serial", "workload.inputs=4", *profile, "name=same"]
+    values = ",".join(map(str, range(comparisons)))
+    with workplace() as folder:
+        summary = measure(folder, *words, f"+env.SAME={values}").summary
+    cells = summary[summary["variant"] != ""]
+    different = int(((cells["speedup_low"] > 1) | (cells["speedup_high"] < 1)).sum())
+    yield at_most(f"live A/A, {len(cells)} comparisons: called different", different, 0.07 * len(cells), "{:.0f}")
+    error = cells["speedup"].astype(float).map(lambda each: abs(each - 1)).quantile(0.95)
+    yield Row("live A/A: 95th percentile of the ratio's error", "", f"{error:.1%}", None)
+
+
+def repeatability(runs: int = 5) -> Iterator[Row]:
+    """A cell's speed-up over whole runs of the tool."""
+    found: dict[str, list[float]] = {"cpu, 2 threads": [], "sleep, 2 threads": [], "cpu, 2 processes / C(2)": []}
+    with workplace() as folder:
+        for _ in range(runs):
+            threads = measure(folder, "workload=cpu", "backend=thread", "workers=2").cell("thread", 2)
+            waits = measure(folder, "workload=sleep", "backend=thread", "workers=2").cell("thread", 2)
+            processes = measure(folder, "workload=cpu", "backend=process", "workers=2").cell("process", 2)
+            found["cpu, 2 threads"].append(threads["speedup"])
+            found["sleep, 2 threads"].append(waits["speedup"])
+            found["cpu, 2 processes / C(2)"].append(processes["capacity_efficiency"])
+    for name, values in found.items():
+        variation = statistics.stdev(values) / statistics.mean(values)
+        detail = f"({', '.join(f'{each:.3f}' for each in values)})"
+        bar = 0.03 if "processes" in name else 0.015
+        yield at_most(f"{runs} runs, {name}: coefficient of variation", variation, bar, detail=detail)
+
+
+def neighbours(runs: int = 20) -> Iterator[Row]:
+    """One that starts to spin in mid-run: another recommendation than without it, or the GIL blamed wrongly."""
+    words = ["workload=cpu", "workers=2,4", "measure=quick", "name=neighbour"]
+    wrong: list[str] = []
+    refused = 0
+    with workplace() as folder:
+        alone = measure(folder, *words)
+        for _ in range(runs):
+            run = _with_neighbours(folder, words, 1, in_mid_run=True)
+            refused += run.verdict["decision"] == "not enough evidence"
+            if run.verdict["decision"] != "not enough evidence" and not _is_as_good(run, alone):
+                wrong.append(" ".join(map(str, run.choice)))
+        busy = _with_neighbours(folder, [*words[:2], "measure=default", "name=busy"], 2, in_mid_run=False)
+    detail = f"(alone: {' '.join(map(str, alone.choice))}; {refused} refused{'; ' if wrong else ''}{', '.join(wrong)})"
+    yield at_most(f"a neighbour in mid-run, {runs} runs: another recommendation", len(wrong), 0, "{:.0f}", detail)
+    is_met = busy.verdict["decision"] == "not enough evidence" or busy.choice[:2] == alone.choice[:2]
+    yield Row("two spinning neighbours", "refuse or hold", " ".join(map(str, busy.choice)), is_met)
+
+
+def _is_as_good(run: Measured, alone: Measured) -> bool:
+    """Whether it is the same recommendation, or one that the run without neighbours did not tell from its own."""
+    if run.choice == alone.choice:
+        return True
+    alike = [*alone.verdict["ties"], *alone.verdict["unresolved"]]
+    return run.choice[1:] in [(each["backend"], each["workers"]) for each in alike]
+
+
+def _with_neighbours(folder: Path, words: Sequence[str], count: int, *, in_mid_run: bool) -> Measured:
+    neighbours: list[subprocess.Popen[bytes]] = []
+
+    def move_in() -> None:
+        neighbours.extend(subprocess.Popen([sys.executable, "-S", "-c", SPIN]) for _ in range(count))
+
+    try:
+        if not in_mid_run:
+            move_in()
+        started = start(folder, *words)
+        if in_mid_run:
+            _wait_for_trials(folder, words, started)
+            move_in()
+        return finish(started, folder)
+    finally:
+        for each in neighbours:
+            each.kill()
+            each.wait()
+
+
+def _wait_for_trials(folder: Path, words: Sequence[str], started: subprocess.Popen[str]) -> None:
+    """Until about half of the sweep's trials are in the newest journal."""
+    name = next(word.partition("=")[2] for word in words if word.startswith("name="))
+    tick = threading.Event()
+    began = time.time()
+    while started.poll() is None:
+        journals = [
+            path for path in folder.glob(f"outputs/{name}/*/*/journal.jsonl") if path.stat().st_ctime >= began - 1
+        ]
+        newest = max(journals, key=lambda path: path.stat().st_ctime, default=None)
+        if newest is not None and newest.read_bytes().count(b'"kind":"trial"') >= 6:
+            return
+        tick.wait(0.05)
+
+
+SECTIONS = {"answers": answers, "same_code": same_code, "repeatability": repeatability, "neighbours": neighbours}

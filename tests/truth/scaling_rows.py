@@ -1,0 +1,23 @@
+"""Scaling laws on curves whose law is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from . import curves
+from .row import Row, at_least, at_most
+
+COUNTS = (1, 2, 3, 4, 6, 8, 12)
+EFFORTS = {"12 trials of 8 rounds": curves.Effort(12, 8), "the real stopping": None}
+
+
+def scaling(cases: int = 2_000) -> Iterator[Row]:
+    """USL and Amdahl under all noise models in turn: intervals that hold the truth, and peaks that are not there."""
+    for said, effort in EFFORTS.items():
+        for rate in curves.coverage(1, curves.LAWFUL, COUNTS, effort, cases):
+            yield at_least(f"{rate.what}, {said}", rate.share, 0.95, detail=f"of {rate.tried:,}")
+        rate = curves.invented_peaks(2, curves.PEAKLESS, COUNTS, effort, cases)
+        yield at_most(f"{rate.what}, {said}", rate.share, 0.025, detail=f"of {rate.tried:,}")
+
+
+SECTIONS = {"scaling": scaling}
