@@ -33,7 +33,7 @@ class Parts:
 
     ideal_s: float
     phases_s: float
-    dispatch_s: float
+    dispatch_s: float | None
     imbalance_s: float | None
     waiting_s: float | None
     machine_s: float | None
@@ -64,7 +64,7 @@ def attribute(cell: Record, evidence: Evidence) -> Parts | None:
     return Parts(
         ideal_s=ideal_s,
         phases_s=middle["phases"] or 0.0,
-        dispatch_s=middle["dispatch"] or 0.0,
+        dispatch_s=middle["dispatch"],
         imbalance_s=middle["imbalance"],
         waiting_s=middle["waiting"],
         machine_s=middle["machine"],
@@ -77,11 +77,13 @@ def _parts(anchor: dict[str, Any], arm: Record, cell: Record) -> dict[str, float
     outside_s = (pool["wall_s"] - pool["map_s"]) - (anchor["wall_s"] - anchor["map_s"]) / workers
     parts: dict[str, float | None] = {
         "phases": max(0.0, outside_s),
-        "dispatch": max(0.0, pool["nothing_s"] - anchor["nothing_s"] / workers),
+        "dispatch": None,
         "imbalance": pool["imbalance_s"],
         "waiting": None,
         "machine": None,
     }
+    if pool["nothing_s"] is not None and anchor["nothing_s"] is not None:
+        parts["dispatch"] = max(0.0, pool["nothing_s"] - anchor["nothing_s"] / workers)
     counted = ("in_tasks_s", "cpu_s", "queue_s")
     if any(each[name] is None for each in (pool, anchor) for name in counted):
         return parts

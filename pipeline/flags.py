@@ -18,6 +18,8 @@ STOLEN_SHARE = 0.02
 """Stolen: the hypervisor gave more than this share of the cores to others."""
 PRESSURE_SHARE = 0.05
 """Noisy: while the plain loop ran, somebody waited for a core for more than this share of the time (PSI),"""
+LEAST_COUNTED_S = 0.01
+"""of a repetition that lasted at least this long: reading the counters takes time as well;"""
 ANCHOR_VARIATION = 0.10
 """or half the spread of the middle 80 % of the plain loop's times is over this share of their median."""
 THROTTLED_SHARE = 0.01
@@ -196,7 +198,7 @@ def _pressure(trials: Sequence[Record]) -> float | None:
     for trial in trials:
         anchor = trial["arms"]["anchor"]
         for batch_s, pressure_s in zip(anchor["batch_s"], anchor.get("machine_pressure_s") or (), strict=False):
-            if pressure_s is not None:
+            if pressure_s is not None and batch_s * trial["repeat"] >= LEAST_COUNTED_S:
                 waited_s += pressure_s
                 passed_s += batch_s * trial["repeat"]
     return waited_s / passed_s if passed_s else None

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from . import environment, outputs, plan, runners, sources
-from .cells import Cell, Sweep
+from .cells import Sweep
 from .errors import InputError, Interrupted
 from .evidence import MOST_ATTEMPTS
 from .interruption import Interruption, heed_signals
@@ -40,7 +40,7 @@ class Display(Protocol):
         ...
 
     def update(self, progress: Mapping[str, Progress], measuring: tuple[str, int] | None) -> None:
-        """Something was measured; `measuring` is the id of the cell or match under way and its trial's rounds so far."""
+        """Something was measured; `measuring` is the id of what is under way and its trial's rounds so far."""
         ...
 
 

@@ -106,7 +106,9 @@ def _decide(run: Run, anchor: Record, candidates: tuple[Candidate, ...]) -> Verd
         first = shared or because.nothing_shown(candidates, margin)
         said = (*first, *left_out.unfit, *left_out.waiting, *scope)
         return Verdict(workload, NOT_ENOUGH, unresolved=candidates, because=said)
-    pays_from = because.pays_from_tasks(podium.chosen, run.preflights[anchor["id"]]["tasks"])
+    tasks = run.preflights[anchor["id"]]["tasks"]
+    # A job's batch is the job, whatever it makes of its inputs.
+    pays_from = None if anchor["workload"]["job"] else because.pays_from_tasks(podium.chosen, tasks)
     said = (
         *because.cost_and_gain(podium.chosen, run.preflights[anchor["id"]], pays_from),
         *because.against_the_rest(run, podium, margin),

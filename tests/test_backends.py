@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.bench import backends, counters
+from pipeline.bench import backends, counters, instrument
+from pipeline.bench.noted import Noted, Nothing, forget
+from pipeline.bench.workload import Workload
 
 from .conftest import ROOT
 
@@ -95,6 +97,27 @@ class TestEveryBackend:
         with backends.find(name)(2, options, []) as map_:
             workers = set(map_(_pid, range(8)))
         assert not (workers - {os.getpid()}) & set(counters.descendants(os.getpid()))
+
+    def test_tells_where_its_time_goes(self, name: str, options: dict[str, Any]) -> None:
+        """What an instrumented batch tells is the same of each."""
+        command = {"workers": 2, "most": 5, "warm_s": 1.0, "task_s": 1.0}
+        with backends.find(name)(2, options, []) as map_:
+            told = instrument.run(Workload(_square, None, range(20), 20, None), map_, command)
+        assert len(told["spans"]) == 5
+        assert told["busy"] in (1, 2)
+        assert told["instrumented"]["tasks"] == 20
+        for what in ("wall_s", "map_s", "in_tasks_s", "cpu_s", "nothing_s"):
+            assert told["instrumented"][what] > 0
+        assert told["instrumented"]["imbalance_s"] >= 0
+
+    def test_hands_out_again_what_tasks_gave(self, name: str, options: dict[str, Any]) -> None:
+        """From tasks that do nothing, until the worker forgets it."""
+        squares = [each * each for each in range(6)]
+        with backends.find(name)(1, options, []) as map_:
+            assert [result for _, result in map_(Noted(_square, keeps=True), range(6))] == squares
+            assert map_(Nothing(_square), range(6)) == squares
+            map_(forget, [None])
+            assert map_(Nothing(_square), range(6)) == [None] * 6
 
 
 def _pid(_: int) -> int:

@@ -7,8 +7,10 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
+from scipy.optimize import curve_fit
 
 from pipeline.scaling import Estimate, Law, Point, Refusal, karp_flatt, say, strong_scaling, turn
 from pipeline.statistics import Speedup
@@ -37,7 +39,7 @@ def test_serial_fraction_is_that_of_karp_and_flatt() -> None:
     growing = [1.87, 2.61, 3.23, 3.73, 4.14, 4.46, 4.71]
     of = dict(zip(range(2, 9), constant, strict=True))
     assert [karp_flatt(each).estimate for each in points(of.__getitem__, list(of))] == pytest.approx(
-        [0.1] * 7, abs=1e-3
+        [0.1] * 7, abs=2e-3
     )
     of = dict(zip(range(2, 9), growing, strict=True))
     found = [karp_flatt(each).estimate for each in points(of.__getitem__, list(of))]
@@ -56,13 +58,13 @@ def test_serial_fraction_is_low_where_the_speedup_is_high() -> None:
 @pytest.mark.parametrize("gamma", [1.0, 0.9])
 @pytest.mark.parametrize("f", [0.0, 0.1, 0.25, 1.0])
 def test_amdahls_serial_share_is_found_whatever_the_pool_costs(f: float, gamma: float) -> None:
-    """From four counts known to a percent, f is exact, and its interval is within a hundredth."""
-    curve = curves.usl_curve(f, 0.0, gamma)
-    law = told(strong_scaling(points(curve.speedup, curves.FEW)).amdahl)
-    assert law.sigma.estimate == pytest.approx(f, abs=1e-6)
+    """From four counts known to a percent, f is exact, and its interval reaches from there by a hundredth or so."""
+    law = told(strong_scaling(points(curves.usl_curve(f, 0.0, gamma).speedup, curves.FEW)).amdahl)
+    assert law.sigma.estimate == pytest.approx(f, abs=1e-9)
     assert law.gamma.estimate == pytest.approx(gamma)
-    assert f - 0.01 < law.sigma.low <= f + 1e-6
-    assert f - 1e-6 <= law.sigma.high < max(f + 0.01, 0.0151)
+    reach = 0.006 if f < 1 else 0.015
+    assert f - reach < law.sigma.low <= f + 1e-9
+    assert f - 1e-9 <= law.sigma.high < f + reach
 
 
 def test_usl_is_found_with_its_peak() -> None:
@@ -87,26 +89,35 @@ def test_usl_agrees_with_what_is_published() -> None:
     assert law.kappa.estimate == pytest.approx(0.000104, rel=0.02)
 
 
-def test_bounds_are_those_of_the_inequalities() -> None:
-    """With two unknowns the ends can be had by hand: where one interval's upper end meets another's lower end."""
-    found = points(lambda each: 1 / (0.2 + 0.8 / each), (1, 2, 8), 0.05)
-    law = told(strong_scaling(found).amdahl)
-    ends = []
-    for one in found:
-        for other in found:
-            if one is not other:
-                # parallel / N + serial = 1 / S at both
-                fast, slow = 1 / one.speedup.high, 1 / other.speedup.low
-                parallel = (slow - fast) / (1 / other.workers - 1 / one.workers)
-                serial = slow - parallel / other.workers
-                fits = all(
-                    1 / each.speedup.high <= parallel / each.workers + serial + 1e-9
-                    and parallel / each.workers + serial - 1e-9 <= 1 / each.speedup.low
-                    for each in found
-                )
-                if fits:
-                    ends.append(serial / (parallel + serial))
-    assert (law.sigma.low, law.sigma.high) == pytest.approx((min(ends), max(ends)))
+def test_errors_are_those_of_a_weighted_fit() -> None:
+    """Estimates and spread are `curve_fit`'s for these half-widths, a ratio's interval is the delta method's."""
+    wobble = {1: 1.01, 2: 0.99, 3: 1.0, 4: 1.012, 6: 0.99, 8: 1.005, 12: 0.99, 16: 1.01}
+    curve = curves.usl_curve(0.1, 0.01, 0.9)
+    law = told(strong_scaling(points(lambda each: curve.speedup(each) * wobble[each], curves.WIDE, 0.02)).usl)
+    speedups = [each.speedup for each in law.points]
+    fitted, covariance = curve_fit(
+        lambda n, p, s, c: p / n + s + c * (n - 1),
+        [float(each) for each in curves.WIDE],
+        [1 / each.estimate for each in speedups],
+        p0=(0.9, 0.1, 0.01),
+        sigma=[(1 / each.low - 1 / each.high) / 2 for each in speedups],
+        absolute_sigma=True,
+    )
+    assert law.best == pytest.approx(fitted, rel=1e-4)
+    for row, of_peer in zip(law.spread, covariance, strict=True):
+        assert row == pytest.approx(of_peer, rel=1e-3)
+    parallel, serial, _ = fitted
+    slope = [-serial / (parallel + serial) ** 2, parallel / (parallel + serial) ** 2, 0.0]
+    half_width = math.sqrt(slope @ covariance @ slope)
+    assert (law.sigma.high - law.sigma.low) / 2 == pytest.approx(half_width, rel=0.02)
+
+
+def test_counts_of_too_few_trials_are_no_evidence() -> None:
+    """A law compares counts, whose trials differ; where intervals hold for these trials only, nothing is said."""
+    few = [Point(each, replace(points(float, [each])[0].speedup, beyond_these_trials=False)) for each in curves.WIDE]
+    found = strong_scaling(few)
+    assert found.amdahl == Refusal("it takes 3 worker counts whose intervals hold beyond these trials, and there are 0")
+    assert sorted(found.fractions) == [2, 3, 4, 6, 8, 12, 16]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +130,8 @@ def test_laws_take_enough_counts(counts: int, amdahl: bool, usl: bool) -> None:
     assert (isinstance(found.amdahl, Law), isinstance(found.usl, Law)) == (amdahl, usl)
     if not usl:
         assert isinstance(found.usl, Refusal)
-        assert found.usl.reason == f"it takes 6 worker counts with an interval, and there are {counts}"
+        assert found.usl.reason.startswith("it takes 6 worker counts")
+        assert found.usl.reason.endswith(f"and there are {counts}")
 
 
 def test_a_ceiling_is_neither_law() -> None:
@@ -134,9 +146,9 @@ def test_counts_above_what_can_run_at_once_are_left_out() -> None:
     """Below them the speed-up is linear, and nothing is said of more workers than can run."""
     found = strong_scaling(points(lambda each: min(each, 4), curves.WIDE), attainable=4)
     assert found.left_out == (6, 8, 12, 16)
-    assert told(found.amdahl).sigma.estimate == pytest.approx(0, abs=1e-6)
+    assert told(found.amdahl).sigma.estimate == pytest.approx(0, abs=1e-9)
     assert say(found, "process") == (
-        "Strong scaling: a serial share of 0.0% (0.0% to 0.7%) explains 1, 2, 3 and 4 processes (Amdahl's law). "
+        "Strong scaling: a serial share of 0.0% (0.0% to 0.4%) explains 1, 2, 3 and 4 processes (Amdahl's law). "
         "Left out: 6, 8, 12 and 16, as no more than 4 can run at once."
     )
 
@@ -166,12 +178,11 @@ def test_nothing_is_said_beyond_twice_the_largest_count() -> None:
 
 
 def test_a_law_that_barely_fits_does_not_look_precise() -> None:
-    """Where the intervals hardly share one serial fraction, its interval stays as wide as theirs make it elsewhere."""
+    """Where the intervals hardly share one serial fraction, its interval is as wide as where they all agree on it."""
     exact = told(strong_scaling(points(curves.usl_curve(0.1, 0.0).speedup, curves.FEW)).amdahl)
-    wobbling = {1: 1.0, 2: 1.8182 * 0.9865, 4: 3.0769 * 1.0125, 8: 4.7059}
+    wobbling = {1: 1.0, 2: 1.8182 * 0.989, 4: 3.0769 * 1.0095, 8: 4.7059}
     barely = told(strong_scaling(points(wobbling.__getitem__, curves.FEW)).amdahl)
-    assert barely.scale > 1.3
-    assert barely.sigma.high - barely.sigma.low > 0.5 * (exact.sigma.high - exact.sigma.low)
+    assert barely.sigma.high - barely.sigma.low == pytest.approx(exact.sigma.high - exact.sigma.low, rel=0.05)
 
 
 def test_identical_rounds_are_no_trouble() -> None:
@@ -191,19 +202,22 @@ def test_thousands_of_workers_are_no_trouble() -> None:
 
 
 AMDAHL = (
-    "Strong scaling: a serial share of 10.0% (9.5% to 10.5%) explains 1, 2, 4 and 8 threads (Amdahl's law); "
-    "if it holds up to there, 16 threads are 6.40 times (6.28 to 6.53) as fast as a plain loop."
+    "Strong scaling: a serial share of 10.0% (9.7% to 10.3%) explains 1, 2, 4 and 8 threads (Amdahl's law); "
+    "if it holds up to there, 16 threads are 6.40 times (6.31 to 6.49) as fast as a plain loop."
 )
 PEAK = (
     "Strong scaling: no one serial share explains 1, 2, 3, 4, 6, 8, 12 and 16 threads (Amdahl's law): the nearest "
-    "fit gives 3.41 times on 16, where 2.40 to 2.45 was measured. The speed-up peaks near 7 threads (6 to 8; USL)."
+    "fit gives 3.41 times on 16, where 2.42 to 2.47 was measured. The speed-up peaks near 7 threads (6 to 7; USL)."
 )
 SAID: dict[str, tuple[list[Point], str]] = {
-    "too few": (points(float, (1, 2)), "Strong scaling: no law, as it takes 3 worker counts with an interval, and"),
+    "too few": (
+        points(float, (1, 2)),
+        "no law, as it takes 3 worker counts whose intervals hold beyond these trials, and there are 2.",
+    ),
     "Amdahl": (points(curves.usl_curve(0.1, 0.0).speedup, curves.FEW), AMDAHL),
     "wide": (
         points(curves.usl_curve(0.3, 0.0).speedup, (1, 2, 3), 0.15),
-        "Strong scaling: any serial share from 0% to 68% explains 1, 2 and 3 threads (Amdahl's law).",
+        "Strong scaling: any serial share from 16% to 48% explains 1, 2 and 3 threads (Amdahl's law).",
     ),
     "peak": (points(curves.usl_curve(0.05, 0.02).speedup, curves.WIDE), PEAK),
     "fall": (
@@ -233,7 +247,7 @@ def test_json_says_it_all() -> None:
     assert found["scaling"] == "strong"
     assert sorted(found["karp_flatt"]) == ["2", "4", "8"]
     assert found["amdahl"]["serial_fraction"]["estimate"] == pytest.approx(0.1)
-    assert found["usl"] == {"refused": "it takes 6 worker counts with an interval, and there are 4"}
+    assert set(found["usl"]) == {"refused"}
     assert Estimate(1.0, 0.0, math.inf).to_json() == {"estimate": 1.0, "low": 0.0, "high": None}
     usl = strong_scaling(points(curves.usl_curve(0.05, 0.02).speedup, curves.WIDE)).usl.to_json()
     assert set(usl) == {"contention", "coherency", "peak", "one_worker"}
@@ -244,3 +258,32 @@ def test_importing_it_is_cheap() -> None:
     code = "import sys, pipeline.scaling; print('scipy' in sys.modules, 'numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_intervals_hold_the_truth_under_every_noise() -> None:
+    """Serial share, contention and coherency of random curves: in far over 95 % of the cases; `make truth` has more."""
+    rates = [
+        *curves.coverage(1, curves.LAWFUL, curves.WIDE, curves.DEFAULT, 96),
+        *curves.coverage(2, curves.PEAKED, curves.WIDE, curves.DEFAULT, 96),
+    ]
+    assert len(rates) == 6
+    for rate in rates:
+        assert rate.share >= 0.95, rate
+
+
+def test_a_serial_share_is_recovered_within_a_hundredth() -> None:
+    """Of 0.10 and 0.25, on 1, 2, 4 and 8 workers, where each is known to a percent or so."""
+    assert curves.recovery(3, curves.FEW, curves.THOROUGH, 48).share >= 0.95
+
+
+def test_no_peak_is_invented() -> None:
+    """Lines, serial shares, locks, cores, hardware threads: none of them has one, and most bend as if they had."""
+    assert curves.invented_peaks(4, curves.PEAKLESS, curves.WIDE, curves.DEFAULT, 216).hits == 0
+    assert curves.peaks_by_coefficients(4, curves.PEAKLESS, curves.WIDE, curves.DEFAULT, 216).share > 0.05
+
+
+def test_peaks_within_the_counts_are_found() -> None:
+    """Mostly, that is where half as many workers again were measured too."""
+    rate = curves.found_peaks(5, [curves.peaked], curves.WIDE, curves.DEFAULT, 96)
+    assert rate.tried >= 80
+    assert rate.share >= 0.8

@@ -1,4 +1,4 @@
-"""The measured side: calibration, answers, capacity."""
+"""The measured side: calibration, answers, and trials of three arms."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from pipeline.bench import check, counters
-from pipeline.bench.capacity import open_probe, usable_cores
-from pipeline.bench.trial import LEAST_REPETITION_S, MOST_STRETCHED_S, calibrate
+from pipeline.bench import check
+from pipeline.bench.warmup import LEAST_REPETITION_S, MOST_STRETCHED_S, calibrate
 from pipeline.bench.workload import spread
+
+from .trials import THREADS, describe, describe_arm, measure
 
 
 @pytest.mark.parametrize("shorter_s", [1e-6, 1e-4, 0.003, 0.02, 1.0])
@@ -82,36 +83,6 @@ def test_what_differs_is_said(tmp_path: Path) -> None:
     assert said == "the result for input number 2: 3 there, 4 here"
 
 
-@pytest.mark.skipif(usable_cores() < 2, reason="there is one core")
-def test_the_probe_spins_on_two_cores() -> None:
-    """What it finds is the machine's affair; that both took part shows in the CPU time."""
-    with open_probe(2) as probe:
-        assert probe is not None
-        probe.calibrate()
-        assert probe.width == 2
-        spun_s = 0.0
-        for _ in range(3):
-            assert probe.measure() > 0
-            assert probe.spun_s > spun_s
-            spun_s = probe.spun_s
-
-
-def test_one_worker_needs_no_probe() -> None:
-    """Its capacity is one by definition."""
-    with open_probe(1) as probe:
-        assert probe is None
-
-
-@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="the kernel does not count")
-def test_counters_grow_with_what_is_done() -> None:
-    """CPU time at least as much as was spun."""
-    before = counters.read_tree([])
-    sum(range(3_000_000))
-    counted = counters.since(before, counters.read_tree([]))
-    assert counted["cpu_s"] is not None
-    assert counted["cpu_s"] > 0.001
-
-
 @pytest.mark.parametrize(("count", "available"), [(1, 1), (3, 10), (7, 7), (64, 10_000)])
 def test_samples_are_spread_evenly(count: int, available: int) -> None:
     """No gap is more than one longer than another, and both ends are near."""
@@ -121,3 +92,66 @@ def test_samples_are_spread_evenly(count: int, available: int) -> None:
     assert not gaps or max(gaps) - min(gaps) <= 1
     assert indices[0] <= available / count
     assert indices[-1] >= available - available / count - 1
+
+
+LEADER = describe_arm("leader", "process", 2)
+
+
+class TestPlayOff:
+    """A trial of the plain loop, the leader and a rival."""
+
+    def test_measures_three_arms_in_every_round(self, tmp_path: Path) -> None:
+        """In random order, repeated alike, all held against the plain loop's answers, none without its counters."""
+        tmp_path.joinpath("tasks.py").write_text("def task(x):\n    return sum(range(10_000))\n")
+        reply = measure(describe(tmp_path, LEADER, THREADS, workload={"task": "tasks:task"}, rounds=8, spans=3))
+        assert reply["status"] == "measured", reply
+        assert reply["failed_arm"] is None
+        assert list(reply["arms"]) == ["anchor", "leader", "cell"]
+        assert all(sorted(order) == ["anchor", "cell", "leader"] for order in reply["orders"])
+        assert len({tuple(order) for order in reply["orders"]}) > 1
+        assert reply["repeat"] > 1
+        assert [arm.get("answers") for arm in reply["arms"].values()] == [None, "alike", "alike"]
+        for name, arm in reply["arms"].items():
+            each_round = {what: len(value) for what, value in arm.items() if what.endswith("_s") and what in _LISTS}
+            assert each_round == dict.fromkeys(_LISTS, 8)
+            assert arm["instrumented"]["tasks"] == 6
+            assert ("spans" in arm) is (name != "anchor")
+            assert arm["pools"] is not None
+
+    @pytest.mark.parametrize(("wrong", "where"), [("process", "in the leader: "), ("thread", "")])
+    def test_says_whose_answers_differ(self, tmp_path: Path, wrong: str, where: str) -> None:
+        """The leader's, or the cell's."""
+        tmp_path.joinpath("tasks.py").write_text(_tell_backend("return True", wrong))
+        reply = measure(describe(tmp_path, LEADER, THREADS, workload={"task": "tasks:task"}))
+        assert reply["status"] == "invalid"
+        assert reply["reason"].startswith(f"{where}its results differ from the plain loop's")
+        assert reply["failed_arm"] == ("leader" if where else "cell")
+
+    @pytest.mark.parametrize(
+        ("wrong", "where", "arm"),
+        [("serial", "in the plain loop: ", "anchor"), ("process", "in the leader: ", "leader"), ("thread", "", "cell")],
+    )
+    def test_says_whose_task_failed(self, tmp_path: Path, wrong: str, where: str, arm: str) -> None:
+        """Of all three."""
+        tmp_path.joinpath("tasks.py").write_text(_tell_backend("raise ValueError('no')", wrong))
+        reply = measure(describe(tmp_path, LEADER, THREADS, workload={"task": "tasks:task"}))
+        assert reply["status"] == "failed"
+        assert reply["reason"] == f"{where}ValueError: no"
+        assert reply["failed_arm"] == arm
+        assert reply["orders"] == []
+
+
+_LISTS = ["batch_s", "cpu_s", "queue_s", *(f"machine_{each}_s" for each in ("busy", "steal", "pressure", "throttled"))]
+
+
+def _tell_backend(then: str, backend: str) -> str:
+    """A task that does something else in one of the backends."""
+    return (
+        "import multiprocessing, threading\n"
+        "def task(x):\n"
+        "    backend = 'serial' if threading.current_thread() is threading.main_thread() else 'thread'\n"
+        "    if multiprocessing.parent_process() is not None:\n"
+        "        backend = 'process'\n"
+        f"    if backend == {backend!r}:\n"
+        f"        {then}\n"
+    )

@@ -2,7 +2,7 @@
 
 Its keeper writes commands to its standard input and reads a reply to each from its standard output; whatever
 the measured code prints goes to a file instead. The order of commands is fixed by nested blocks: `load`, then
-`preflight` or `open`; inside an open pool any of `cold`, `save`, `check`, `spans` and `run`; then `close`.
+`preflight` or `open`; inside an open pool those that `_Batches.do` knows; then `close`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Any
 
-from . import backends, check, counters, preflight
+from . import backends, check, counters
 from .errors import BadInput
+from .memory import Memory
 from .messages import Message, receive, send, take_over_standard_streams
 from .reference import describe
-from .spans import Spans
 from .workload import Map, Workload, modules, open_workload
 
 
@@ -59,6 +59,8 @@ def _serve(channel: _Channel) -> None:
         channel.reply(tasks=workload.available, interpreter=_interpreter())
         command = channel.receive()
         if command["do"] == "preflight":
+            from . import preflight  # late: no other arm needs it
+
             channel.reply(**preflight.run(workload, command))
             return
         open_pool = backends.find(command["backend"])
@@ -68,55 +70,79 @@ def _serve(channel: _Channel) -> None:
             startup_s = time.perf_counter() - began
             pool = [pid for pid in counters.descendants(os.getpid()) if pid not in helpers]
             channel.reply(startup_s=startup_s)
-            _run_batches(channel, workload.sampled(command["sample"]), map_, pool)
+            batches = _Batches(workload.sampled(command["sample"]), map_, command["workers"], [os.getpid(), *pool])
+            while (following := channel.receive())["do"] != "close":
+                channel.reply(**batches.do(following))
             began = time.perf_counter()
         channel.reply(shutdown_s=time.perf_counter() - began)
 
 
-def _run_batches(channel: _Channel, workload: Workload, map_: Map, pool: list[int]) -> None:
-    batch = workload.bind(map_)
-    results: Any = None
-    while (command := channel.receive())["do"] != "close":
+class _Batches:
+    """What can be done inside an open pool; `tree` are the arm and its pool."""
+
+    def __init__(self, workload: Workload, map_: Map, workers: int, tree: list[int]) -> None:
+        self._workload, self._map, self._workers, self._tree = workload, map_, workers, tree
+        self._batch = workload.bind(map_)
+        self._memory = Memory(tree)
+        self._results: Any = None
+
+    def do(self, command: Message) -> Message:
+        """Obey one command; returns the reply."""
+        reply: Message = {}
         match command["do"]:
             case "cold":
-                if workload.reset:
-                    workload.reset()
-                began = time.perf_counter()
-                results = batch()
-                cold_s = time.perf_counter() - began
-                # Before results are compared: what that takes is none of the workload's memory.
-                everyone = [os.getpid(), *pool]
-                memory = {
-                    "peak_rss_bytes": counters.peak_rss_bytes(everyone),
-                    "pss_bytes": counters.pss_bytes(everyone),
-                }
-                channel.reply(cold_s=cold_s, **memory)
+                reply = self._cold()
             case "save":
-                channel.reply(saved=check.save(results, Path(command["path"])))
-                results = None
+                reply = {"saved": check.save(self._take_results(), Path(command["path"]))}
             case "check":
-                answers, difference = check.compare(Path(command["path"]), results, command["check"])
-                channel.reply(answers=answers, difference=difference)
-                results = None
-            case "spans":
-                channel.reply(**_run_spans(workload, map_, command["most"]))
+                path, how = Path(command["path"]), command["check"]
+                answers, difference = check.compare(path, self._take_results(), how)
+                reply = {"answers": answers, "difference": difference}
+            case "time":
+                reply = {"batch_s": self._repeat(1)}
             case "run":
-                results = None
-                before = counters.read_tree(pool)
-                batch_s = repeat(batch, command["repeat"], workload.reset)
-                counted = counters.since(before, counters.read_tree(pool), command["repeat"])
-                channel.reply(batch_s=batch_s, **counted)
+                self._memory.begin()
+                times = command["repeat"]
+                reply = self._counted(lambda: self._repeat(times), self._memory, times)
+            case "instrument":
+                from . import instrument  # late, too
 
+                self._take_results()
+                reply = instrument.run(self._workload, self._map, command | {"workers": self._workers})
+            case "pools":
+                from . import pools
 
-def _run_spans(workload: Workload, map_: Map, most: int) -> Message:
-    """One batch whose tasks note when and where they ran: at `most` so many of them, and how many workers were busy."""
-    if workload.reset:
-        workload.reset()
-    spans = Spans()
-    began = time.perf_counter()
-    workload.bind(spans.wrap(map_))()
-    tasks = [(start - began, end - began, worker) for start, end, worker in spans.tasks]
-    return {"spans": tasks[:most], "busy": len({worker for _, _, worker in tasks})}
+                reply = {"pools": pools.ask(self._map, self._workers)}
+            case unknown:
+                raise NotImplementedError(unknown)
+        return reply
+
+    def _take_results(self) -> Any:
+        results, self._results = self._results, None
+        return results
+
+    def _repeat(self, times: int) -> float:
+        self._take_results()  # what is measured has its memory to itself
+        return repeat(self._batch, times, self._workload.reset)
+
+    def _cold(self) -> Message:
+        """The first batch, whose results stay for the next command; the peak of memory is that of the arm so far."""
+
+        def run() -> float:
+            began = time.perf_counter()
+            self._results = self._batch()
+            return time.perf_counter() - began
+
+        if self._workload.reset:
+            self._workload.reset()
+        return self._counted(run, Memory(self._tree))
+
+    def _counted(self, run: Callable[[], float], memory: Memory, times: int = 1) -> Message:
+        """What `run` says a batch took, and what the system counted meanwhile, in a batch on average."""
+        before = counters.read_tree(self._tree[1:])
+        batch_s = run()
+        counted = counters.since(before, counters.read_tree(self._tree[1:]), times)
+        return {"batch_s": batch_s, **counted, **memory.read()}
 
 
 def repeat(batch: Callable[[], Any], times: int, reset: Callable[[], object] | None) -> float:

@@ -1,7 +1,14 @@
-"""What the machine offers right now: how much faster N spinning processes get work done than one.
+"""What the machine offers right now: how much faster N spinners get work done than one.
 
 On a shared machine two cores may be worth 1.1 in one hour and 1.9 in another, so claims about CPU-bound work are held
-against this and not against the number of workers.
+against this and not against the number of workers. It is the relative capacity C(N) = X(N) / X(1), the throughput of N
+over that of one (N. J. Gunther, Guerrilla Capacity Planning, Springer 2007, chapter 4), of work that shares nothing:
+each spinner counts, by itself, as far as one got alone in about `PROBE_S`, so X(N) / X(1) is the sum over all N of the
+time alone / the time together. C(N) is N on a machine of that many idle cores, and less for everything that it lacks:
+cores that others use or the hypervisor gives away, hyperthreads that share one, a quota, a lower clock.
+
+Spinners are processes; where a cell runs threads on a Python without a GIL, they are threads of one process of that
+Python, which pay for what threads share there.
 """
 
 from __future__ import annotations
@@ -10,31 +17,58 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import IO
 
 #: One probe spins for about this long, alone and then together.
 PROBE_S = 0.010
 
+# For each line, `threads count`, one with the CPU time of all and the time that each took. One thread is the main one.
 _SPINNER = """
 import sys
-from time import perf_counter
-def spin(count):
+from time import perf_counter, process_time
+def spin(count, took_s):
     began = perf_counter()
     for _ in range(count):
         pass
-    return perf_counter() - began
+    took_s.append(perf_counter() - began)
+def spin_together(width, count, took_s):
+    import threading
+    barrier = threading.Barrier(width)
+    def meet_and_spin():
+        barrier.wait()
+        spin(count, took_s)
+    threads = [threading.Thread(target=meet_and_spin) for _ in range(width - 1)]
+    for each in threads:
+        each.start()
+    meet_and_spin()
+    for each in threads:
+        each.join()
 for line in sys.stdin:
-    print(spin(int(line)), flush=True)
+    width, count = map(int, line.split())
+    took_s, began = [], process_time()
+    if width == 1:
+        spin(count, took_s)
+    else:
+        spin_together(width, count, took_s)
+    print(process_time() - began, *took_s, flush=True)
 """
 
 
-class Probe:
-    """`width` spinning processes that wait to be told; `spun_s` is the CPU time that measuring took so far."""
+class ProbeDied(Exception):
+    """A spinner ended by itself, or was ended; the text says how."""
 
-    def __init__(self, spinners: Sequence[subprocess.Popen[str]]) -> None:
-        self._spinners = spinners
-        self.width = len(spinners)
+
+class Probe:
+    """`width` spinners that wait to be told; `spun_s` is the CPU time that measuring took so far.
+
+    All methods raise `ProbeDied` where a spinner is gone.
+    """
+
+    def __init__(self, processes: Sequence[subprocess.Popen[str]], threads: int) -> None:
+        """Each of `processes` spins in up to `threads` threads; one of both numbers is 1."""
+        self._processes, self._threads = processes, threads
+        self.width = len(processes) * threads
         self._count = 0
         self.spun_s = 0.0
 
@@ -45,19 +79,25 @@ class Probe:
         while (took_s := self._spin(1, count)[0]) < PROBE_S / 4:
             count *= 2
         self._count = max(1, int(count * PROBE_S / took_s))
+        self.spun_s = 0.0
 
     def measure(self) -> float:
-        """The speed of all spinners together over that of one, taken one right after the other."""
+        """C(width): the speed of all spinners together over that of one, taken one right after the other."""
         (alone_s,) = self._spin(1, self._count)
-        together_s = self._spin(self.width, self._count)
-        self.spun_s += alone_s + sum(together_s)
-        return sum(alone_s / each for each in together_s)
+        return sum(alone_s / each for each in self._spin(self.width, self._count))
 
     def _spin(self, width: int, count: int) -> list[float]:
-        for spinner in self._spinners[:width]:
-            _pipe(spinner.stdin).write(f"{count}\n")
-            _pipe(spinner.stdin).flush()
-        return [float(_pipe(spinner.stdout).readline()) for spinner in self._spinners[:width]]
+        """Have `width` spinners count to `count`; how long each took, in seconds."""
+        threads = min(width, self._threads)
+        processes = self._processes[: width // threads]
+        for process in processes:
+            _tell(process, f"{threads} {count}\n")
+        took_s: list[float] = []
+        for process in processes:
+            ran_s, *each_s = _answer(process)
+            self.spun_s += ran_s
+            took_s += each_s
+        return took_s
 
 
 def usable_cores() -> int:
@@ -75,17 +115,50 @@ def open_probe(workers: int) -> Iterator[Probe | None]:
         yield None
         return
     with ExitStack() as stack:
-        yield Probe([stack.enter_context(_spinner()) for _ in range(width)])
+        yield Probe([stack.enter_context(_spinner(sys.executable)) for _ in range(width)], threads=1)
 
 
 @contextmanager
-def _spinner() -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-I", "-S", "-c", _SPINNER]
+def open_thread_probe(workers: int, python: str | None) -> Iterator[Probe | None]:
+    """Likewise of threads of one process of `python`, this one's by default."""
+    width = min(workers, usable_cores())
+    if width < 2:
+        yield None
+        return
+    with _spinner(python or sys.executable) as process:
+        yield Probe([process], threads=width)
+
+
+@contextmanager
+def _spinner(python: str) -> Iterator[subprocess.Popen[str]]:
+    command = [python, "-I", "-S", "-c", _SPINNER]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as spinner:
         try:
             yield spinner
         finally:
             spinner.kill()
+            with suppress(OSError):  # what one that died did not read
+                _pipe(spinner.stdin).close()
+
+
+def _tell(spinner: subprocess.Popen[str], line: str) -> None:
+    try:
+        _pipe(spinner.stdin).write(line)
+        _pipe(spinner.stdin).flush()
+    except OSError:
+        raise _died(spinner) from None
+
+
+def _answer(spinner: subprocess.Popen[str]) -> list[float]:
+    line = _pipe(spinner.stdout).readline()
+    if not line.endswith("\n"):
+        raise _died(spinner)
+    return [float(each) for each in line.split()]
+
+
+def _died(spinner: subprocess.Popen[str]) -> ProbeDied:
+    spinner.kill()  # in case that it has only closed its pipes
+    return ProbeDied(f"a process that probes the machine's capacity ended early (exit status {spinner.wait()})")
 
 
 def _pipe(stream: IO[str] | None) -> IO[str]:

@@ -26,7 +26,7 @@ from typing import Any
 from . import counters, trial
 from .messages import Message, receive, send, take_over_standard_streams
 from .reference import describe
-from .trial import ArmFailed, ask
+from .rounds import ArmFailed, ask, say_where
 
 #: How much of what an arm printed is kept with its trial.
 OUTPUT_BYTES = 8_000
@@ -129,7 +129,7 @@ class _Process:
         printed: int,
         deadline: float,
     ) -> None:
-        self._where = "in the plain loop: " if name == "anchor" else ""
+        self._name = name
         self._grace_s = GRACE_S
         environment = {**os.environ, **{k: v for k, v in described["env"].items() if v is not None}}
         for variable, value in described["env"].items():
@@ -152,7 +152,7 @@ class _Process:
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:  # no such program; a NUL in a variable
-            raise ArmFailed("failed", f"{python} could not be started ({error})") from None
+            raise self._failed("failed", f"{python} could not be started ({error})") from None
         self._replies: queue.Queue[Message | None] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -206,7 +206,7 @@ class _Process:
 
     def _failed(self, status: str, reason: str, traceback: str | None = None) -> ArmFailed:
         self._grace_s = 0.0
-        return ArmFailed(status, self._where + reason, traceback)
+        return ArmFailed(status, say_where(self._name) + reason, failed_arm=self._name, traceback=traceback)
 
     def end(self) -> None:
         """Let the arm end by itself for a moment, unless it failed, then kill its process group."""

@@ -43,15 +43,15 @@ def run(workload: Workload, command: Message) -> Message:
         began = time.perf_counter()
         batch()
         seconds.append(time.perf_counter() - began)
-    durations = [end - start for start, end, _ in spans.tasks[len(spans.tasks) // 2 :]]
+    durations_s = [(end_ns - start_ns) / 1e9 for start_ns, end_ns, *_ in spans.notes[len(spans.notes) // 2 :]]
     return {
         "tasks": len(chosen.inputs),
         "available": workload.available,
         "sample": sample,
         "cold_s": seconds[0],
         "warm_s": seconds[1],
-        "task_s": sum(durations) / len(durations) if durations else None,
-        "widest": max(spans.calls, default=0),
+        "task_s": sum(durations_s) / len(durations_s) if durations_s else None,
+        "widest": max((len(call.notes) for call in spans.calls), default=0),
     }
 
 

@@ -5,80 +5,61 @@ It is self-contained: its description is plain JSON, and so is its record. The f
 
 from __future__ import annotations
 
-import math
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Protocol
 
-from . import check, counters
-from .capacity import Probe, open_probe
+from . import rounds, warmup
+from .capacity import Probe, ProbeDied, open_probe, open_thread_probe
+from .counters import since
+from .machine import Meter, open_meter
 from .messages import Message
+from .rounds import Arm, ArmFailed, Rounds, ask
 
-#: The shorter arm of a round lasts at least this long and this many ticks of the clock.
-LEAST_REPETITION_S = 0.020
-LEAST_TICKS = 1000
-#: A repetition of the longer arm is not stretched past this for the shorter one's sake.
-MOST_STRETCHED_S = 0.250
 #: So often, at most, the machine's capacity is probed between the rounds of a trial.
 PROBES = 4
 
-START_ARM = Callable[[str, Message], AbstractContextManager["Arm"]]
-
-
-class Arm(Protocol):
-    """A process that answers one command at a time.
-
-    Both methods raise `ArmFailed` when the measured code raised, the process ended, or the trial's time is up.
-    """
-
-    def tell(self, do: str, **details: Any) -> None:
-        """Send a command."""
-        ...
-
-    def answer(self) -> Message:
-        """Wait for the reply to it."""
-        ...
-
-
-class ArmFailed(Exception):
-    """Why a trial ended early: `status` as in a cell's status, and one sentence; a traceback where there is one."""
-
-    def __init__(self, status: str, reason: str, traceback: str | None = None) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-        self.traceback = traceback
+START_ARM = Callable[[str, Message], AbstractContextManager[Arm]]
 
 
 def run(description: Message, start_arm: START_ARM, scratch: Path, tell: Callable[[Message], None]) -> Message:
     """Measure one trial.
 
     Args:
-        description: `arms` (each name, python, env, backend, workers, options), `workload`, `sample`, `rounds`,
-            `cold`, `spans` (how many to keep, 0 for none), `warm_s` (a batch in a plain loop, as the preflight
-            saw it), `seed`.
+        description: `arms` (each name, python, env, backend, workers, options; the anchor first, the cell last),
+            `workload`, `sample`, `rounds`, `cold`, `spans` (how many to keep, 0 for no instrumented batches),
+            `warm_s` and, as far as it is known, `task_s` (a batch and a task in a plain loop, as the preflight saw
+            them), `seed`.
         start_arm: starts the process for one of the arms.
         scratch: a private folder.
         tell: called with progress after each round.
 
     Returns:
-        The record: status, reason, traceback, arms (name -> startup_s, cold_s, shutdown_s, peak_rss_bytes,
-        batch_s and counters for each round, ...), orders, repeat, capacity (one probe each), machine (counters
-        over all rounds), phases_s.
+        The record: status, reason, traceback, failed_arm (the name of the one that ended the trial early), orders,
+        repeat, capacity (one probe each), capacity_of (`processes`, `threads`, `None` without probes), probe_cpu_s,
+        machine (counters over all rounds), phases_s, and for each of the arms options, interpreter, startup_s, cold_s,
+        peak_rss_bytes (since it started, after its first batch), shutdown_s; answers (not the anchor's); with `spans`,
+        pools (see `pools.ask`) and, unless cold, instrumented (see `instrument.run`), spans and busy (these two not the
+        anchor's); and lists
+        with an entry for each round: batch_s, and of an average batch cpu_s, queue_s, voluntary, involuntary and
+        gc_runs (see `counters.Tree`); of the whole repetition rss_bytes (its peak), pss_bytes (after it) and what
+        `rounds.Rounds.take` tells of the machine.
     """
-    arms_described: list[Message] = description["arms"]
     record: Message = {
         "status": "measured",
         "reason": None,
         "traceback": None,
+        "failed_arm": None,
         "repeat": 1,
         "orders": [],
-        "arms": {each["name"]: {"options": each["options"], "batch_s": [], "cpu_s": []} for each in arms_described},
+        "arms": {
+            each["name"]: {"options": each["options"], "batch_s": [], "cpu_s": []} for each in description["arms"]
+        },
         "phases_s": {},
         "capacity": [],
+        "capacity_of": None,
         "probe_cpu_s": 0.0,
         "machine": None,
     }
@@ -86,111 +67,120 @@ def run(description: Message, start_arm: START_ARM, scratch: Path, tell: Callabl
     try:
         with ExitStack() as stack:
             with _timed(phases_s, "interpreters"):
-                arms = {each["name"]: stack.enter_context(start_arm(each["name"], each)) for each in arms_described}
-                probe = stack.enter_context(open_probe(max(each["workers"] for each in arms_described)))
-                for arm in arms.values():  # side by side: nothing is timed yet
-                    arm.tell("load", workload=description["workload"])
-                for name, arm in arms.items():
-                    record["arms"][name]["interpreter"] = arm.answer()["interpreter"]
+                arms = {
+                    each["name"]: stack.enter_context(start_arm(each["name"], each)) for each in description["arms"]
+                }
+                probe = stack.enter_context(open_probe(_widest(description)))
+                meter = stack.enter_context(open_meter())
+                _load(description, arms, record)
+                probe = stack.enter_context(_fitting(probe, description, record))
             with _timed(phases_s, "startup"):
-                for each in arms_described:
-                    pool = {key: each[key] for key in ("backend", "workers", "options")}
-                    record["arms"][each["name"]] |= ask(
-                        arms[each["name"]], "open", sample=description["sample"], **pool
-                    )
+                _open(description, arms, record)
             if probe is not None:
                 with _timed(phases_s, "probe"):
                     probe.calibrate()
             with _timed(phases_s, "rounds" if description["cold"] else "warm-up"):
-                _warm_up(description, arms, record, scratch)
+                warmup.run(description, arms, record, meter, scratch)
             if not description["cold"]:
                 with _timed(phases_s, "rounds"):
-                    before = counters.read_machine()
-                    _measure(description, arms, record, probe, tell)
-                    record["machine"] = counters.since(before, counters.read_machine())
+                    _measure(description, arms, record, meter, probe, tell)
+            if description["spans"]:
+                with _timed(phases_s, "warm-up"):  # likewise none of the rounds
+                    _instrument(description, arms, record)
             with _timed(phases_s, "shutdown"):
                 for name, arm in arms.items():
                     record["arms"][name] |= ask(arm, "close")
     except ArmFailed as failure:
-        record |= {"status": failure.status, "reason": failure.reason, "traceback": failure.traceback}
+        record |= {
+            "status": failure.status,
+            "reason": failure.reason,
+            "traceback": failure.traceback,
+            "failed_arm": failure.failed_arm,
+        }
+    except ProbeDied as death:  # for want of memory, or by somebody's hand: no fault of the cell's
+        record |= {"status": "not run", "reason": str(death)}
     return record
 
 
-def ask(arm: Arm, do: str, **details: Any) -> Message:
-    """Send a command and wait for its reply."""
-    arm.tell(do, **details)
-    return arm.answer()
+def _widest(description: Message) -> int:
+    counts: list[int] = [each["workers"] for each in description["arms"]]
+    return max(counts)
 
 
-def _warm_up(description: Message, arms: dict[str, Arm], record: Message, scratch: Path) -> None:
-    """One batch through every arm, kept as cold; then compare, look at spans, calibrate."""
-    anchor, *others = arms
-    order = random.Random(description["seed"]).sample(list(arms), len(arms))
-    for name in order:
-        record["arms"][name] |= ask(arms[name], "cold")
-    expected, how = scratch / "expected.pickle", description["workload"]["check"]
-    if how != "none":
-        ask(arms[anchor], "save", path=str(expected))
-        for name in others:
-            compared = ask(arms[name], "check", path=str(expected), check=how)
-            record["arms"][name]["answers"] = compared["answers"]
-            if compared["answers"] == check.DIFFERENT:
-                raise ArmFailed(
-                    "invalid",
-                    f"its results differ from the plain loop's: {compared['difference']}; "
-                    "workload.check=module:function compares them your way",
-                )
-        expected.unlink(missing_ok=True)
-    if description["cold"]:
-        record["orders"].append(order)
-        for measured in record["arms"].values():
-            measured["batch_s"].append(measured["cold_s"])
-        return
-    if description["spans"]:
-        for name in others:
-            record["arms"][name] |= ask(arms[name], "spans", most=description["spans"])
-    # Where the plain loop is long already, `calibrate` would find 1 whatever the cells take.
-    if description["warm_s"] < MOST_STRETCHED_S:
-        record["repeat"] = calibrate([_fastest_warm_s(arm) for arm in arms.values()])
+def _load(description: Message, arms: Mapping[str, Arm], record: Message) -> None:
+    for arm in arms.values():  # side by side: nothing is timed yet
+        arm.tell("load", workload=description["workload"])
+    for name, arm in arms.items():
+        record["arms"][name]["interpreter"] = arm.answer()["interpreter"]
 
 
-def _fastest_warm_s(arm: Arm) -> float:
-    fastest = math.inf
-    for _ in range(3):
-        fastest = min(fastest, ask(arm, "run", repeat=1)["batch_s"])
-        if fastest >= LEAST_REPETITION_S:
-            break
-    return fastest
+@contextmanager
+def _fitting(probe: Probe | None, description: Message, record: Message) -> Iterator[Probe | None]:
+    """`probe`, or one of threads where the cell's can run side by side; what it is of gets into the record.
+
+    Which Python has no GIL only its arm tells. The processes of `probe` started beside the arms meanwhile, and stay
+    idle then.
+    """
+    cell = description["arms"][-1]
+    if probe is None:
+        yield None
+    elif cell["backend"] == "thread" and not record["arms"][cell["name"]]["interpreter"]["gil"]:
+        record["capacity_of"] = "threads"
+        with open_thread_probe(_widest(description), cell["python"]) as threads:
+            yield threads
+    else:
+        record["capacity_of"] = "processes"
+        yield probe
 
 
-def calibrate(batch_s: Sequence[float]) -> int:
-    """How often every arm repeats its batch in a round, from what one batch takes in each arm."""
-    tick_s = time.get_clock_info("perf_counter").resolution
-    shortest, longest = max(min(batch_s), 1e-9), max(batch_s)
-    for_noise = math.ceil(LEAST_REPETITION_S / shortest)
-    for_clock = math.ceil(LEAST_TICKS * tick_s / shortest)
-    return max(1, for_clock, min(for_noise, int(MOST_STRETCHED_S / longest)))
+def _open(description: Message, arms: Mapping[str, Arm], record: Message) -> None:
+    for each in description["arms"]:
+        pool = {key: each[key] for key in ("backend", "workers", "options")}
+        record["arms"][each["name"]] |= ask(arms[each["name"]], "open", sample=description["sample"], **pool)
 
 
 def _measure(
-    description: Message, arms: dict[str, Arm], record: Message, probe: Probe | None, tell: Callable[[Message], None]
+    description: Message,
+    arms: Mapping[str, Arm],
+    record: Message,
+    meter: Meter,
+    probe: Probe | None,
+    tell: Callable[[Message], None],
 ) -> None:
-    order, rounds = list(arms), description["rounds"]
+    order, count = list(arms), description["rounds"]
     rng = random.Random(description["seed"])
-    probed = {each * rounds // PROBES for each in range(PROBES)}
-    for done in range(rounds):
+    probed = {each * count // PROBES for each in range(PROBES)}
+    before = meter.read()
+    taken = Rounds(arms, meter)
+    for done in range(count):
         if probe is not None and done in probed:
             record["capacity"].append(probe.measure())
+            taken.skip()
         rng.shuffle(order)
-        replies = {name: ask(arms[name], "run", repeat=record["repeat"]) for name in order}
-        record["orders"].append(list(order))
-        for name, reply in replies.items():
-            for what, value in reply.items():
-                record["arms"][name].setdefault(what, []).append(value)
+        rounds.add(record, order, taken.take(order, "run", repeat=record["repeat"]))
         tell({"rounds": done + 1})
     if probe is not None:
         record["capacity"].append(probe.measure())
         record["probe_cpu_s"] = probe.spun_s
+    record["machine"] = since(before, meter.read())
+
+
+def _instrument(description: Message, arms: Mapping[str, Arm], record: Message) -> None:
+    """Where the time goes: one instrumented batch of every arm, one right after the other; and their thread pools.
+
+    After the rounds, because it leaves traces in the arms: modules, freed memory. In cold trials there is no such
+    batch: it would be a warm one.
+    """
+    anchor, *_ = arms
+    known = {"warm_s": description["warm_s"], "task_s": description.get("task_s")}
+    order = random.Random(f"instrument {description['seed']}").sample(list(arms), len(arms))
+    for name in [] if description["cold"] else order:
+        reply = ask(arms[name], "instrument", most=description["spans"], **known)
+        record["arms"][name] |= {"instrumented": reply["instrumented"]} if name == anchor else reply
+    for arm in arms.values():  # side by side: nothing is timed any more
+        arm.tell("pools")
+    for name, arm in arms.items():
+        record["arms"][name] |= arm.answer()
 
 
 @contextmanager
@@ -199,4 +189,4 @@ def _timed(into: dict[str, float], phase: str) -> Iterator[None]:
     try:
         yield
     finally:
-        into[phase] = time.perf_counter() - began
+        into[phase] = into.get(phase, 0.0) + time.perf_counter() - began

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
 import shutil
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..bench import messages
+from ..bench import messages, pools
 from . import Assignment, Outcome, Progress
 
 _KEEPER = "import sys; sys.path.insert(0, sys.argv[1]); from pipeline_bench.keeper import main; main()"
@@ -35,15 +36,24 @@ def open_runner() -> Iterator[_Local]:
 
 
 def _make_library(scratch: Path) -> Path:
-    """A folder for arms' `sys.path` with the measured side in it and nothing else of this environment."""
+    """A folder for arms' `sys.path` with the measured side in it and nothing else of this environment.
+
+    In a folder inside that is on no `sys.path`, arms find threadpoolctl, for where the user has none.
+    """
     library = scratch / "library"
-    library.mkdir()
-    bench = Path(messages.__file__).parent
-    try:
-        library.joinpath("pipeline_bench").symlink_to(bench, target_is_directory=True)
-    except OSError:  # Windows wants a privilege for links
-        shutil.copytree(bench, library / "pipeline_bench")
+    library.joinpath(pools.APART).mkdir(parents=True)
+    _link(Path(pools.__file__).parent, library / "pipeline_bench")
+    found = importlib.util.find_spec("threadpoolctl")
+    if found is not None and found.origin is not None:
+        _link(Path(found.origin), library / pools.APART / "threadpoolctl.py")
     return library
+
+
+def _link(target: Path, link: Path) -> None:
+    try:
+        link.symlink_to(target, target_is_directory=target.is_dir())
+    except OSError:  # Windows wants a privilege for links
+        (shutil.copytree if target.is_dir() else shutil.copyfile)(target, link)
 
 
 def _start_keeper(library: Path, scratch: Path) -> subprocess.Popen[bytes]:

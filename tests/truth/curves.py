@@ -7,13 +7,14 @@ the level that makes them simultaneous over the counts. Nothing takes real time.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from pipeline import statistics
-from pipeline.scaling import Law, Point, StrongScaling, strong_scaling
+from pipeline.scaling import LEAST_USL, Estimate, Law, Point, StrongScaling, strong_scaling
 
 from .noise import MODELS, Model
 from .simulate import simulate
@@ -49,25 +50,16 @@ DEFAULT, THOROUGH = Effort(12, 8), Effort(24, 32)
 
 @dataclass(frozen=True)
 class Rate:
-    """In how many of `cases` it was so, and the bar: at least or at most that share, or none."""
+    """In how many of the cases `tried` it was so."""
 
     what: str
     hits: int
-    cases: int
-    at_least: float | None = None
-    at_most: float | None = None
+    tried: int
 
     @property
     def share(self) -> float:
-        """Not a number where there were no cases."""
-        return self.hits / self.cases if self.cases else math.nan
-
-    @property
-    def holds(self) -> bool:
-        """Whether the bar is reached; a row without one is told only."""
-        return (self.at_least is None or self.share >= self.at_least) and (
-            self.at_most is None or self.share <= self.at_most
-        )
+        """Not a number where nothing was tried."""
+        return self.hits / self.tried if self.tried else math.nan
 
 
 def usl_curve(sigma: float, kappa: float, gamma: float = 1.0) -> Curve:
@@ -140,7 +132,9 @@ def rippled(rng: np.random.Generator) -> Curve:
 
 
 LAWFUL: tuple[Family, ...] = (linear, amdahl, flat)
-PEAKLESS: tuple[Family, ...] = (*LAWFUL, ceiling, soft_ceiling, cores, smt, power, far_peaked)
+LAWLESS: tuple[Family, ...] = (ceiling, soft_ceiling, cores, smt, power)
+PEAKED: tuple[Family, ...] = (peaked, far_peaked)
+PEAKLESS: tuple[Family, ...] = (*LAWFUL, *LAWLESS, far_peaked)
 
 
 def measure(rng: np.random.Generator, model: Model, curve: Curve, counts: Sequence[int], effort: Effort) -> list[Point]:
@@ -161,7 +155,8 @@ def measure_adaptively(rng: np.random.Generator, model: Model, curve: Curve, cou
     for cell in run.cells:
         plan = run.plan(cell)
         if cell["id"] in run.measured and plan is not None:
-            points.append(Point(cell["workers"], run.evidence[cell["id"]].speedup(plan.alpha / len(counts))))
+            alpha = plan.each_look(ALPHA) / len(counts)
+            points.append(Point(cell["workers"], run.evidence[cell["id"]].speedup(alpha)))
     return points
 
 
@@ -186,35 +181,87 @@ def play(
 def coverage(
     seed: int, families: Sequence[Family], counts: Sequence[int], effort: Effort | None, cases: int
 ) -> list[Rate]:
-    """How often the intervals hold the true f, sigma and kappa; a refused true law counts as missed."""
-    held = {"Amdahl's f": 0, "USL's sigma": 0, "USL's kappa": 0}
-    tried = dict.fromkeys(held, 0)
+    """How often the intervals hold the true f, sigma, kappa and peak; a true law that is refused counts as missed."""
+    held: Counter[str] = Counter()
+    tried: Counter[str] = Counter()
     for curve, found in play(seed, families, counts, effort, cases):
-        if curve.sigma is None:
-            continue
-        checks = [("USL's sigma", found.usl, curve.sigma), ("USL's kappa", found.usl, curve.kappa)]
-        if not curve.kappa:
-            checks.append(("Amdahl's f", found.amdahl, curve.sigma))
-        for name, law, truth in checks:
-            if (name.startswith("USL") and len(counts) < 6) or truth is None:
-                continue
+        for name, told, truth in _claims(curve, found, len(counts)):
             tried[name] += 1
-            if isinstance(law, Law):
-                interval = law.kappa if name.endswith("kappa") else law.sigma
-                held[name] += interval.low - 1e-9 <= truth <= interval.high + 1e-9
-    return [Rate(f"{name} in its interval", held[name], tried[name], at_least=0.95) for name in held if tried[name]]
+            held[name] += told is not None and told.low - _ROUNDING <= truth <= told.high + _ROUNDING
+    return [Rate(f"{name} in its interval", held[name], tried[name]) for name in tried]
+
+
+def recovery(seed: int, counts: Sequence[int], effort: Effort | None, cases: int, within: float = 0.01) -> Rate:
+    """How often Amdahl's f is estimated that closely where it is 0.10 or 0.25."""
+    families = [lambda rng, f=f: usl_curve(f, 0.0, _pool(rng)) for f in (0.10, 0.25)]
+    off = [
+        abs(found.amdahl.sigma.estimate - (curve.sigma or 0.0)) if isinstance(found.amdahl, Law) else math.inf
+        for curve, found in play(seed, families, counts, effort, cases)
+    ]
+    return Rate(f"Amdahl's f within {within}", sum(each <= within for each in off), cases)
 
 
 def invented_peaks(
     seed: int, families: Sequence[Family], counts: Sequence[int], effort: Effort | None, cases: int
 ) -> Rate:
-    """How often a peak is told of curves that have none within twice the largest count."""
-    told = [_told_peak(found) for _, found in play(seed, families, counts, effort, cases)]
-    return Rate("USL peaks told where there is none", sum(each is not None for each in told), cases, at_most=0.025)
+    """How often a peak is told of curves that have none, or none within reach."""
+    told = [_told_peak(found) is not None for _, found in play(seed, families, counts, effort, cases)]
+    return Rate("USL peaks told where there is none", sum(told), cases)
 
 
-def _told_peak(found: StrongScaling) -> Law | None:
-    return found.usl if isinstance(found.usl, Law) and found.usl.peak is not None else None
+def peaks_by_coefficients(
+    seed: int, families: Sequence[Family], counts: Sequence[int], effort: Effort | None, cases: int
+) -> Rate:
+    """How often there would be one if it took no fall: kappa's interval above 0, a peak within 1.5 of the counts."""
+    told = 0
+    for _, found in play(seed, families, counts, effort, cases):
+        if isinstance(found.usl, Law) and found.usl.kappa.low > 0:
+            told += math.sqrt((1 - found.usl.sigma.estimate) / found.usl.kappa.estimate) <= 1.5 * counts[-1]
+    return Rate("USL peaks where kappa's interval alone would tell them", told, cases)
+
+
+def found_peaks(
+    seed: int, families: Sequence[Family], counts: Sequence[int], effort: Effort | None, cases: int
+) -> Rate:
+    """How often the peak of a curve is told that has it below its largest count by a third."""
+    told = [
+        _told_peak(found) is not None
+        for curve, found in play(seed, families, counts, effort, cases)
+        if curve.peak is not None and curve.peak < counts[-1] / 1.5
+    ]
+    return Rate("USL peaks told that are well within the counts", sum(told), len(told))
+
+
+def wrong_laws(
+    seed: int, families: Sequence[Family], counts: Sequence[int], effort: Effort | None, cases: int
+) -> list[Rate]:
+    """How often Amdahl's law, and the USL, are told of curves that follow neither."""
+    told = list(play(seed, families, counts, effort, cases))
+    return [
+        Rate("Amdahl's law told of what is none", sum(isinstance(found.amdahl, Law) for _, found in told), cases),
+        Rate("the USL told of what is none", sum(isinstance(found.usl, Law) for _, found in told), cases),
+    ]
+
+
+_ROUNDING = 1e-9
+
+
+def _claims(curve: Curve, found: StrongScaling, counts: int) -> Iterator[tuple[str, Estimate | None, float]]:
+    """What is claimed, its interval if the law is told, and the truth."""
+    if curve.sigma is None or curve.kappa is None:
+        return
+    if curve.kappa == 0:
+        yield "Amdahl's f", found.amdahl.sigma if isinstance(found.amdahl, Law) else None, curve.sigma
+    if counts >= LEAST_USL:
+        yield "the USL's sigma", found.usl.sigma if isinstance(found.usl, Law) else None, curve.sigma
+        yield "the USL's kappa", found.usl.kappa if isinstance(found.usl, Law) else None, curve.kappa
+    peak = _told_peak(found)
+    if peak is not None and curve.peak is not None:
+        yield "a told peak", peak, curve.peak
+
+
+def _told_peak(found: StrongScaling) -> Estimate | None:
+    return found.usl.peak if isinstance(found.usl, Law) else None
 
 
 def _pool(rng: np.random.Generator) -> float:

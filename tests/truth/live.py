@@ -142,7 +142,7 @@ def _serial_share(folder: Path, serial_s: float, split_s: float) -> Row:
     share = serial_s / (serial_s + split_s)
     job = [f"+workload.params.serial_s={serial_s}", f"+workload.params.split_s={split_s}", "backend=thread"]
     words = ["workload=function", f"workload.job={KNOWN}:phases", "name=phases", *job, "workers=1,2,4,8"]
-    found = measure(folder, *words, "measure=quick").verdict["scaling"][0]["amdahl"]
+    found = measure(folder, *words, "measure.target=0.01", "measure.budget_s=6").verdict["scaling"][0]["amdahl"]
     estimate = found["serial_fraction"]["estimate"] if "serial_fraction" in found else float("nan")
     return at_most(
         f"a job of sleeps with a serial share of {share:.2f}: Amdahl's off", abs(estimate - share), 0.01, "{:.4f}"

@@ -1,0 +1,85 @@
+"""Which file counts how long a CPU quota held this process back: in cgroup v1 and v2, also in a nested group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from .counters import number_after
+
+
+@dataclass(frozen=True)
+class Throttling:
+    """`path` has a line that begins with `name` and goes on with a number in units of `unit_s` seconds."""
+
+    path: Path
+    name: bytes
+    unit_s: float
+
+
+def find_throttling(root: Path = Path("/")) -> Throttling | None:
+    """Where the throttling of this process is counted; `None` where nothing counts it.
+
+    That is the nearest group, going up from its own, that has a quota, or else the nearest that counts: what a quota
+    further up holds back does not show in the groups below it.
+
+    Args:
+        root: what `/proc` and `/sys` are looked for in.
+    """
+    counting = list(_counting(root))
+    return next((each for each in counting if _has_quota(each.path.parent)), counting[0] if counting else None)
+
+
+def _counting(root: Path) -> Iterator[Throttling]:
+    for group in _groups(root):
+        path = group / "cpu.stat"
+        with suppress(OSError):
+            text = b"\n" + path.read_bytes()
+            # A version 2 group without the cpu controller has a cpu.stat, too; it tells usage alone.
+            for name, unit_s in ((b"\nthrottled_usec", 1e-6), (b"\nthrottled_time", 1e-9)):
+                if name in text:
+                    yield Throttling(path, name, unit_s)
+
+
+def _groups(root: Path) -> Iterator[Path]:
+    """The folders of the groups that this process is in, nearest first; those of version 2 before those of 1."""
+    mounts = root / "sys" / "fs" / "cgroup"
+    try:
+        lines = sorted((root / "proc" / "self" / "cgroup").read_text().splitlines(), key=_is_version_1)
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if _is_version_1(line) and "cpu" not in controllers.split(","):
+            continue
+        # Version 1 is mounted by one of its controllers' names or by all of them, version 2 alone or beside version 1.
+        names = [controllers, "cpu"] if _is_version_1(line) else ["", "unified"]
+        for mount in dict.fromkeys(mounts / name for name in names):
+            # In a container the path may be the host's, and the mount begins at the container's own group: then only
+            # the mount itself is found. Out of a namespace's root it begins with `/..`.
+            inside = PurePosixPath(path.lstrip("/"))
+            yield from (mount / each for each in (inside, *inside.parents) if ".." not in each.parts)
+
+
+def _is_version_1(line: str) -> bool:
+    return not line.startswith("0::")
+
+
+def _has_quota(group: Path) -> bool:
+    with suppress(OSError):
+        return not group.joinpath("cpu.max").read_text().startswith("max")
+    with suppress(OSError, ValueError):
+        return int(group.joinpath("cpu.cfs_quota_us").read_text()) > 0
+    return False
+
+
+def throttled_s(throttling: Throttling, text: bytes) -> float:
+    """What the file's `text` says.
+
+    Raises:
+        IndexError: it has no such line.
+        ValueError: there is no number in it.
+    """
+    return number_after(b"\n" + text, throttling.name) * throttling.unit_s

@@ -1,0 +1,90 @@
+"""One round of a trial: every arm once, one right after the other, and what was counted meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from .counters import since
+from .machine import Meter, load
+from .messages import Message
+
+
+class Arm(Protocol):
+    """A process that answers one command at a time.
+
+    Both methods raise `ArmFailed` when the measured code raised, the process ended, or the trial's time is up.
+    """
+
+    def tell(self, do: str, **details: Any) -> None:
+        """Send a command."""
+        ...
+
+    def answer(self) -> Message:
+        """Wait for the reply to it."""
+        ...
+
+
+class ArmFailed(Exception):
+    """Why a trial ended early.
+
+    `status` is as in a cell's status, `reason` one sentence; `traceback` where there is one; `failed_arm` is the name
+    of the arm whose fault it was.
+    """
+
+    def __init__(self, status: str, reason: str, *, failed_arm: str, traceback: str | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+        self.failed_arm = failed_arm
+        self.traceback = traceback
+
+
+def say_where(name: str) -> str:
+    """How a reason begins that is about the arm `name`."""
+    return {"anchor": "in the plain loop: ", "leader": "in the leader: "}.get(name, "")
+
+
+def ask(arm: Arm, do: str, **details: Any) -> Message:
+    """Send a command and wait for its reply."""
+    arm.tell(do, **details)
+    return arm.answer()
+
+
+class Rounds:
+    """Takes rounds with the arms of a trial and reads the machine's counters between their repetitions."""
+
+    def __init__(self, arms: Mapping[str, Arm], meter: Meter) -> None:
+        self._arms, self._meter = arms, meter
+        self._before = meter.read()
+
+    def skip(self) -> None:
+        """Count what comes, not what happened since the last repetition."""
+        self._before = self._meter.read()
+
+    def take(self, order: Sequence[str], do: str, **details: Any) -> dict[str, Message]:
+        """One repetition of each arm.
+
+        Returns:
+            For each arm its reply to the command `do`, and of the machine meanwhile, in seconds, machine_busy_s,
+            machine_steal_s, machine_pressure_s and machine_throttled_s (see `machine.Machine`); after it,
+            machine_frequency_hz, the mean of its cores, and machine_load, the threads that ran or wanted to, on average
+            over a minute. One reading between two repetitions serves both.
+        """
+        replies = {}
+        for name in order:
+            reply = ask(self._arms[name], do, **details)
+            now = self._meter.read()
+            counted = {f"machine_{what}": value for what, value in since(self._before, now).items()}
+            levels = {"machine_frequency_hz": self._meter.frequency_hz(), "machine_load": load()}
+            replies[name] = {**reply, **counted, **levels}
+            self._before = now
+        return replies
+
+
+def add(record: Message, order: Sequence[str], replies: Mapping[str, Message]) -> None:
+    """Append a whole round to a trial's record: a list for each thing that the arms told."""
+    record["orders"].append(list(order))
+    for name, reply in replies.items():
+        for what, value in reply.items():
+            record["arms"][name].setdefault(what, []).append(value)

@@ -1,0 +1,52 @@
+"""Trials as the local runner measures them: real arms under a real keeper."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipeline.runners import Assignment, Outcome
+from pipeline.runners.local import open_runner
+
+
+def describe_arm(name: str, backend: str = "serial", workers: int = 1, **env: str) -> dict[str, Any]:
+    """An arm as a trial's description has it."""
+    options = {"start_method": "auto", "chunksize": 1} if backend == "process" else {}
+    return {"name": name, "python": None, "env": env, "backend": backend, "workers": workers, "options": options}
+
+
+ANCHOR = describe_arm("anchor")
+THREADS = describe_arm("cell", "thread", 2)
+PROCESSES = describe_arm("cell", "process", 2)
+
+
+def describe(folder: Path, *cells: dict[str, Any], workload: dict[str, Any], **changed: Any) -> dict[str, Any]:
+    """A trial as `request.Descriptions` describes it, of the functions in `folder`."""
+    plain: dict[str, Any] = {"task": None, "job": None, "inputs": 6, "params": {}, "reset": None, "check": "auto"}
+    return {
+        "kind": "trial",
+        "timeout_s": 120,
+        "folder": str(folder),
+        "path": [str(folder)],
+        "workload": {**plain, **workload},
+        "arms": [ANCHOR, *cells],
+        "sample": None,
+        "warm_s": 0.01,
+        "task_s": 0.001,
+        "rounds": 2,
+        "cold": False,
+        "spans": 0,
+        "seed": "seed",
+        **changed,
+    }
+
+
+def measure(description: dict[str, Any]) -> dict[str, Any]:
+    """What the keeper says of a trial."""
+    waiting = [Assignment("cell", 0, 1, description)]
+    with open_runner() as runner:
+        (outcome,) = (
+            event for event in runner.run(lambda: waiting.pop() if waiting else None) if isinstance(event, Outcome)
+        )
+    assert outcome.reply is not None
+    return outcome.reply
