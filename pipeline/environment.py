@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
+from .bench.capacity import usable_cores
+from .bench.cgroups import quota_cores
 from .cells import digest
 
 
@@ -38,25 +40,6 @@ def describe(measured: Path | None) -> dict[str, Any]:
     }
     known = {"machine": machine, "interpreter": interpreter, "packages": _packages()}
     return {"id": digest(known), "pipeline": __version__, **known, "code": _git(measured)}
-
-
-def usable_cores() -> int:
-    """How many cores this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def quota_cores() -> float | None:
-    """The container's CPU quota in cores (cgroup v2, else v1); `None` where there is none."""
-    with suppress(OSError, ValueError):
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return None if quota == "max" else int(quota) / int(period)
-    with suppress(OSError, ValueError):
-        folder = Path("/sys/fs/cgroup/cpu")
-        quota_us = int(folder.joinpath("cpu.cfs_quota_us").read_text())
-        return None if quota_us < 0 else quota_us / int(folder.joinpath("cpu.cfs_period_us").read_text())
-    return None
 
 
 def has_smt() -> bool | None:

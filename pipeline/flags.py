@@ -188,6 +188,10 @@ def _share(trials: Sequence[Record], what: str, *, minus_own: bool = False) -> f
 
 
 def _own_cpu_s(trial: Record) -> float:
+    own_s: float | None = trial.get("own_cpu_s")
+    if own_s is not None:
+        return own_s
+    # Not counted, or not in journals of schema 1: at least what the arms used while they were timed.
     used = [each or 0.0 for arm in trial["arms"].values() for each in arm.get("cpu_s") or ()]
     return float(sum(used) * trial["repeat"] + trial.get("probe_cpu_s", 0.0))
 

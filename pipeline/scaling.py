@@ -12,11 +12,12 @@ S(1) instead would put its error into every count, and need it.
 
 The form is linear in the batch's time as a share of the plain loop's: 1/S = p/N + s + c (N - 1), where p, s, c >= 0 are
 the parallel part, the serial part, and what each further worker adds; gamma = 1/(p + s), sigma = s/(p + s),
-kappa = c/(p + s). The fit is weighted least squares, and a law is refused where it leaves the interval of any count.
-Each count has trials of its own, so errors add in quadrature, each taken as half the width of the count's interval.
-Those hold for all counts together and are wider than one would have to be, which makes up for noise that is not normal:
-`tests/truth/curves.py` finds the laws' intervals to cover under every noise tried. The set of all laws that keep within
-every interval would need no such proof, but is about twice as wide, and vanishes where a law is nearly true.
+kappa = c/(p + s). A law is refused where no p, s and c keep within the intervals of all counts: these hold together, so
+a true law is refused as rarely as they fail, whatever the noise. Numbers come from weighted least squares. Each count
+has trials of its own, so errors add in quadrature, each taken as half the width of the count's interval. That is wider
+than it would have to be for one count alone, which makes up for noise that is not normal: `tests/truth/curves.py` finds
+that the laws' intervals cover under every noise tried. The ends of all that keeps within the intervals would need no
+such proof, but are about twice as far apart, and meet where a law is only nearly true.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ _FINEST = 1e-6
 """No interval is narrower than this share of its estimate."""
 _SOLVED = 1e-15
 """What is smaller than this share of the largest eigenvalue is rounding: nothing is known in that direction."""
+_INFEASIBLE = 2
+"""What `linprog` calls it."""
 _TELLING = 0.25
 """An interval of the serial share wider than this says too little to name a number."""
 
@@ -272,7 +275,7 @@ def _say_usl(found: StrongScaling, backend: str) -> list[str]:
 def _fit(points: tuple[Point, ...], terms: int, least: int) -> Law | Refusal:
     """The law with so many terms, or why not."""
     from scipy.linalg import eigh
-    from scipy.optimize import nnls
+    from scipy.optimize import linprog, nnls
 
     if len(points) < least:
         there_are = "there is 1" if len(points) == 1 else f"there are {len(points)}"
@@ -287,7 +290,10 @@ def _fit(points: tuple[Point, ...], terms: int, least: int) -> Law | Refusal:
     fitted = [1 / _dot(_terms(each.workers), best) for each in points]
     off = [max(each.speedup.low / fit, fit / each.speedup.high) for each, fit in zip(points, fitted, strict=True)]
     furthest, fit, worst = max(zip(off, fitted, points, strict=True), key=lambda each: each[0])
-    if furthest > 1 + _FINEST:
+    ends = [1 / (each.speedup.low * error) for each, error in zip(points, errors, strict=True)]
+    ends += [-1 / (each.speedup.high * error) for each, error in zip(points, errors, strict=True)]
+    within = [*rows, *([-x for x in row] for row in rows)]
+    if furthest > 1 + _FINEST and linprog([0.0] * terms, within, ends).status == _INFEASIBLE:
         measured = f"{worst.speedup.low:.2f} to {worst.speedup.high:.2f}"
         return Refusal(f"the nearest fit gives {fit:.2f} times on {worst.workers}, where {measured} was measured")
     columns = [*zip(*rows, strict=True)]

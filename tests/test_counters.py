@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.bench import counters, machine, memory
-from pipeline.bench.cgroups import find_throttling
+from pipeline.bench.cgroups import find_throttling, quota_cores
 
 from .trials import PROCESSES, THREADS, describe, measure
 
@@ -202,6 +202,7 @@ CGROUPS = "sys/fs/cgroup"
                 f"{CGROUPS}/cpu/cpu.stat": V1.format(0),
                 f"{CGROUPS}/cpu/docker/b/cpu.stat": V1.format(6_000_000_000),
                 f"{CGROUPS}/cpu/docker/b/cpu.cfs_quota_us": "150000\n",
+                f"{CGROUPS}/cpu/docker/b/cpu.cfs_period_us": "100000\n",
             },
             6.0,
             id="v1, nested, beside v2",
@@ -211,6 +212,7 @@ CGROUPS = "sys/fs/cgroup"
                 "proc/self/cgroup": "1:cpu:/a/b\n",
                 f"{CGROUPS}/cpu/a/cpu.stat": V1.format(7_000_000_000),
                 f"{CGROUPS}/cpu/a/cpu.cfs_quota_us": "150000\n",
+                f"{CGROUPS}/cpu/a/cpu.cfs_period_us": "100000\n",
                 f"{CGROUPS}/cpu/a/b/cpu.stat": V1.format(0),
                 f"{CGROUPS}/cpu/a/b/cpu.cfs_quota_us": "-1\n",
             },
@@ -228,6 +230,36 @@ def test_throttling_is_that_of_the_nearest_group(make_root: Root, files: dict[st
     assert (find_throttling(root) is None) is (found_s is None)
     with machine.open_meter(root) as meter:
         assert meter.read().throttled_s == found_s
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        pytest.param({"proc/self/cgroup": "0::/a/b\n", f"{CGROUPS}/a/b/cpu.max": "max 100000\n"}, None, id="v2, none"),
+        pytest.param(
+            {
+                "proc/self/cgroup": "0::/a/b\n",
+                f"{CGROUPS}/a/b/cpu.max": "300000 100000\n",
+                f"{CGROUPS}/a/cpu.max": "50000 100000\n",
+            },
+            0.5,
+            id="v2, a smaller one further up",
+        ),
+        pytest.param(
+            {
+                "proc/self/cgroup": "1:cpu:/a\n",
+                f"{CGROUPS}/cpu/a/cpu.cfs_quota_us": "150000\n",
+                f"{CGROUPS}/cpu/a/cpu.cfs_period_us": "100000\n",
+            },
+            1.5,
+            id="v1",
+        ),
+        pytest.param({}, None, id="no cgroups"),
+    ],
+)
+def test_the_quota_is_the_least_of_all_groups(make_root: Root, files: dict[str, str], cores: float | None) -> None:
+    """Each of them holds."""
+    assert quota_cores(make_root(files)) == cores
 
 
 CPU = "sys/devices/system/cpu"

@@ -1,4 +1,4 @@
-"""Which file counts how long a CPU quota held this process back: in cgroup v1 and v2, also in a nested group."""
+"""A container's CPU quota, and which file counts how long it held this process back: cgroup v1 and v2, also nested."""
 
 from __future__ import annotations
 
@@ -29,7 +29,18 @@ def find_throttling(root: Path = Path("/")) -> Throttling | None:
         root: what `/proc` and `/sys` are looked for in.
     """
     counting = list(_counting(root))
-    return next((each for each in counting if _has_quota(each.path.parent)), counting[0] if counting else None)
+    limited = (each for each in counting if _quota_cores(each.path.parent) is not None)
+    return next(limited, counting[0] if counting else None)
+
+
+def quota_cores(root: Path = Path("/")) -> float | None:
+    """The CPU quota in cores: the least of all groups that this process is in; `None` where none has one.
+
+    Args:
+        root: what `/proc` and `/sys` are looked for in.
+    """
+    quotas = (_quota_cores(group) for group in _groups(root))
+    return min((quota for quota in quotas if quota is not None), default=None)
 
 
 def _counting(root: Path) -> Iterator[Throttling]:
@@ -67,12 +78,14 @@ def _is_version_1(line: str) -> bool:
     return not line.startswith("0::")
 
 
-def _has_quota(group: Path) -> bool:
-    with suppress(OSError):
-        return not group.joinpath("cpu.max").read_text().startswith("max")
+def _quota_cores(group: Path) -> float | None:
     with suppress(OSError, ValueError):
-        return int(group.joinpath("cpu.cfs_quota_us").read_text()) > 0
-    return False
+        quota, period = group.joinpath("cpu.max").read_text().split()
+        return None if quota == "max" else int(quota) / int(period)
+    with suppress(OSError, ValueError):
+        quota_us = int(group.joinpath("cpu.cfs_quota_us").read_text())
+        return None if quota_us <= 0 else quota_us / int(group.joinpath("cpu.cfs_period_us").read_text())
+    return None
 
 
 def throttled_s(throttling: Throttling, text: bytes) -> float:

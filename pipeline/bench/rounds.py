@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from .counters import since
 from .machine import Meter, load
 from .messages import Message
+from .own import Rest
 
 
 class Arm(Protocol):
@@ -54,8 +55,9 @@ def ask(arm: Arm, do: str, **details: Any) -> Message:
 class Rounds:
     """Takes rounds with the arms of a trial and reads the machine's counters between their repetitions."""
 
-    def __init__(self, arms: Mapping[str, Arm], meter: Meter) -> None:
-        self._arms, self._meter = arms, meter
+    def __init__(self, arms: Mapping[str, Arm], meter: Meter, rest: Rest | None = None) -> None:
+        """With `rest`, every repetition begins once the arms before it have come to rest."""
+        self._arms, self._meter, self._rest = arms, meter, rest
         self._before = meter.read()
 
     def skip(self) -> None:
@@ -73,6 +75,9 @@ class Rounds:
         """
         replies = {}
         for name in order:
+            if self._rest is not None:
+                self._rest.wait()
+                self.skip()
             reply = ask(self._arms[name], do, **details)
             now = self._meter.read()
             counted = {f"machine_{what}": value for what, value in since(self._before, now).items()}

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
-from . import rounds, warmup
+from . import own, rounds, warmup
 from .capacity import Probe, ProbeDied, open_probe, open_thread_probe
 from .counters import since
 from .machine import Meter, open_meter
 from .messages import Message
+from .own import Rest
 from .rounds import Arm, ArmFailed, Rounds, ask
 
 #: So often, at most, the machine's capacity is probed between the rounds of a trial.
@@ -38,14 +39,17 @@ def run(description: Message, start_arm: START_ARM, scratch: Path, tell: Callabl
 
     Returns:
         The record: status, reason, traceback, failed_arm (the name of the one that ended the trial early), orders,
-        repeat, capacity (one probe each), capacity_of (`processes`, `threads`, `None` without probes), probe_cpu_s,
-        machine (counters over all rounds), phases_s, and for each of the arms options, interpreter, startup_s, cold_s,
-        peak_rss_bytes (since it started, after its first batch), shutdown_s; answers (not the anchor's); with `spans`,
-        pools (see `pools.ask`) and, unless cold, instrumented (see `instrument.run`), spans and busy (these two not the
-        anchor's); and lists
-        with an entry for each round: batch_s, and of an average batch cpu_s, queue_s, voluntary, involuntary and
-        gc_runs (see `counters.Tree`); of the whole repetition rss_bytes (its peak), pss_bytes (after it) and what
-        `rounds.Rounds.take` tells of the machine.
+        repeat, capacity (one probe each), capacity_of (`processes`, `threads`, `None` without probes), machine
+        (counters over all rounds), own_cpu_s (of that, CPU time of all processes of ours), phases_s, and for each of
+        the arms:
+            options, interpreter, startup_s, cold_s, shutdown_s;
+            peak_rss_bytes: since it started, after its first batch;
+            answers: how they compare with the anchor's;
+            with `spans`: pools (see `pools.ask`) and, unless the trial is cold, instrumented (see `instrument.run`) and
+            spans and busy (not the anchor's);
+            lists with an entry for each round: batch_s; of a batch on average cpu_s, queue_s, voluntary, involuntary
+            and gc_runs (see `counters.Tree`); of the whole repetition rss_bytes (its peak), pss_bytes (after it), and
+            what `rounds.Rounds.take` tells of the machine.
     """
     record: Message = {
         "status": "measured",
@@ -60,8 +64,8 @@ def run(description: Message, start_arm: START_ARM, scratch: Path, tell: Callabl
         "phases_s": {},
         "capacity": [],
         "capacity_of": None,
-        "probe_cpu_s": 0.0,
         "machine": None,
+        "own_cpu_s": None,
     }
     phases_s = record["phases_s"]
     try:
@@ -150,19 +154,22 @@ def _measure(
     order, count = list(arms), description["rounds"]
     rng = random.Random(description["seed"])
     probed = {each * count // PROBES for each in range(PROBES)}
-    before = meter.read()
-    taken = Rounds(arms, meter)
+    rest = Rest()
+    before, own_before_s = meter.read(), own.cpu_s()
+    taken = Rounds(arms, meter, rest)
     for done in range(count):
         if probe is not None and done in probed:
+            rest.wait()
             record["capacity"].append(probe.measure())
             taken.skip()
         rng.shuffle(order)
         rounds.add(record, order, taken.take(order, "run", repeat=record["repeat"]))
         tell({"rounds": done + 1})
     if probe is not None:
+        rest.wait()
         record["capacity"].append(probe.measure())
-        record["probe_cpu_s"] = probe.spun_s
-    record["machine"] = since(before, meter.read())
+    record["machine"], own_s = since(before, meter.read()), own.cpu_s()
+    record["own_cpu_s"] = None if own_s is None or own_before_s is None else own_s - own_before_s
 
 
 def _instrument(description: Message, arms: Mapping[str, Arm], record: Message) -> None:

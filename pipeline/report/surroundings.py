@@ -41,6 +41,7 @@ def environment(environment: Record) -> tuple[Facts, ...]:
                 "CPU": machine["cpu"],
                 "Architecture": machine["architecture"],
                 "Cores": _cores(machine),
+                "Hyper-threads": {True: "on: cores are shared in twos", False: "off"}.get(machine.get("smt")),
                 "Memory": None if machine["memory_bytes"] is None else f"{machine['memory_bytes'] / 1e9:,.1f} GB",
                 "System": machine["os"],
             },
