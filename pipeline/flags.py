@@ -31,7 +31,8 @@ REPEATABLE = 0.5
 LEAST_COLD_S = 0.005
 """which lasted at least this long."""
 SEVERAL_CORES = 1.1
-"""Oversubscribed: the plain loop itself uses more than so many cores, so the thread pools it has are at work."""
+"""Oversubscribed: the plain loop itself uses more than so many cores, so the thread pools it has are at work, and workers
+with more such threads than there are cores stand in one another's way."""
 IMPOSSIBLE = 1.1
 """Impossible: so many times as much CPU work was done at once as the machine offered; beyond both intervals."""
 
@@ -93,8 +94,9 @@ def _stolen(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
 
 
 def _noisy(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
-    pressure = _pressure(evidence.trials)
-    if pressure is not None and pressure > PRESSURE_SHARE:
+    pressure, used = _pressure(evidence.trials), evidence.cores_used("anchor")
+    waits_for_itself = used is not None and used > SEVERAL_CORES
+    if pressure is not None and pressure > PRESSURE_SHARE and not waits_for_itself:
         yield Flag("noisy", f"while the plain loop ran, others waited for a core for {pressure:.0%} of the time")
         return
     spread = _anchor_variation(evidence.trials)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable
 
 from . import heartbeat, nothing
 from .messages import Message
-from .noted import forget, prepare
+from .noted import forget, here, prepare
 from .spans import Spans, imbalance_s
 from .workload import Map, Workload
 
@@ -50,7 +49,7 @@ def run(workload: Workload, map_: Map, command: Message) -> Message:
     nothing_s = nothing.measure(map_, spans.calls)
     nothing.drop_kept(map_, spans.calls)
     tasks, notes = spans.tasks(began_ns), spans.notes
-    by_threads = command["workers"] > 1 and {worker[0] for _, _, worker, _, _ in notes} == {os.getpid()}
+    by_threads = command["workers"] > 1 and {worker[:2] for _, _, worker, _, _ in notes} == {here()}
     in_tasks_s = sum(end_s - start_s for start_s, end_s, _ in tasks)
     return {
         "spans": tasks[: command["most"]],

@@ -82,11 +82,16 @@ def forget(_: object) -> tuple[int, int]:
     """A task that drops what this process keeps, and tells which one it is: the first two of a `Worker`."""
     _results.forget()
     _run_queue.close()
-    return _name_worker(threading.get_ident())[:2]
+    return here()
+
+
+def here() -> tuple[int, int]:
+    """This process (or subinterpreter): the first two of a `Worker`."""
+    return os.getpid(), id(_results)
 
 
 def _name_worker(thread: int) -> Worker:
-    return _workers.setdefault(thread, (os.getpid(), id(_results), thread))
+    return _workers.setdefault(thread, (*here(), thread))
 
 
 def shallow_bytes(value: Any) -> int:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from .counters import descendants, read
 
 #: Nobody is waited for longer than this,
-PATIENCE_S = 0.1
+PATIENCE_S = 0.3
 EVERY_S = 0.001
 #: nor any more once it was in vain so often: the measured code has threads that never rest.
 MOST_IN_VAIN = 3
@@ -31,7 +31,7 @@ def cpu_s() -> float | None:
 class Rest:
     """Waits until none of those that there are now computes any more.
 
-    The threads of a BLAS or OpenMP library spin for some tens of milliseconds after their work is done, in the hope of
+    The threads of a BLAS or OpenMP library spin for a tenth of a second or so after their work is done, in the hope of
     more: the next arm, or the probe of the machine, would find a core busy that is free.
     """
 
