@@ -9,7 +9,7 @@ instrumented batches of both, one right after the other, outside the rounds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
@@ -24,7 +24,8 @@ class Parts:
     Attributes:
         ideal_s: the plain loop's time / workers.
         phases_s: what a job does outside of the map, less its share in the ideal: workers have nothing to do meanwhile.
-        dispatch_s: handing out tasks and serialising inputs and results, as tasks that do nothing take.
+        dispatch_s: handing out tasks and serialising inputs and results, as tasks that do nothing take: at most, since
+            it may overlap with work.
         imbalance_s: how long a worker waits for the last one to end, on average.
         waiting_s: waiting in tasks for the GIL, a lock, or an answer, beyond what the plain loop waits.
         machine_s: what the machine lacks: waiting for a core, and CPU time that grew as cores are shared.
@@ -38,13 +39,6 @@ class Parts:
     waiting_s: float | None
     machine_s: float | None
     unexplained_s: float
-
-    def shares(self, batch_s: float) -> dict[str, float | None]:
-        """Each part as a share of the batch, by its name without the unit."""
-        return {
-            each.name.removesuffix("_s"): None if (part := getattr(self, each.name)) is None else part / batch_s
-            for each in fields(self)
-        }
 
 
 def attribute(cell: Record, evidence: Evidence) -> Parts | None:
@@ -76,14 +70,14 @@ def _parts(anchor: dict[str, Any], arm: Record, cell: Record) -> dict[str, float
     pool, workers = arm["instrumented"], cell["workers"]
     outside_s = (pool["wall_s"] - pool["map_s"]) - (anchor["wall_s"] - anchor["map_s"]) / workers
     parts: dict[str, float | None] = {
-        "phases": max(0.0, outside_s),
+        "phases": outside_s,
         "dispatch": None,
         "imbalance": pool["imbalance_s"],
         "waiting": None,
         "machine": None,
     }
     if pool["nothing_s"] is not None and anchor["nothing_s"] is not None:
-        parts["dispatch"] = max(0.0, pool["nothing_s"] - anchor["nothing_s"] / workers)
+        parts["dispatch"] = pool["nothing_s"] - anchor["nothing_s"] / workers
     counted = ("in_tasks_s", "cpu_s", "queue_s")
     if any(each[name] is None for each in (pool, anchor) for name in counted):
         return parts
@@ -91,7 +85,7 @@ def _parts(anchor: dict[str, Any], arm: Record, cell: Record) -> dict[str, float
     waiting_s, machine_s = in_tasks_s - cpu_s - queue_s, cpu_s + queue_s
     if _has_gil(arm, cell):  # one thread runs at a time, so CPU time does not grow for want of cores, but by switching
         waiting_s, machine_s = waiting_s + cpu_s, queue_s
-    return parts | {"waiting": max(0.0, waiting_s) / workers, "machine": max(0.0, machine_s) / workers}
+    return parts | {"waiting": waiting_s / workers, "machine": machine_s / workers}
 
 
 def _has_gil(arm: Record, cell: Record) -> bool:
@@ -100,5 +94,6 @@ def _has_gil(arm: Record, cell: Record) -> bool:
 
 
 def _median(values: list[float | None]) -> float | None:
+    """At least 0: less than nothing is what noise takes away."""
     known = [each for each in values if each is not None]
-    return median(known) if known else None
+    return max(0.0, median(known)) if known else None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from . import flags, statistics
 from .advice import more_trials
+from .attribution import attribute
 from .evidence import Evidence, Run
 from .journal import Record
 from .playoff import Candidate, Stage
@@ -17,16 +18,35 @@ from .wording import megabytes, seconds, times
 CPU_BOUND = 0.7
 """A plain loop that keeps a core busy for more than this share of its time computes, and a pool that does so with all
 cores competes for them."""
+_LOSSES = {
+    "phases_s": "what the job does outside of the map",
+    "dispatch_s": "handing out tasks and serialising inputs and results",
+    "imbalance_s": "waiting for the last worker to end",
+    "waiting_s": "waiting in tasks, for the GIL, a lock or an answer",
+    "machine_s": "the machine, whose cores they share",
+}
+_MUCH = 0.1
+"""Of a batch, so much of it is worth a sentence."""
 _OUT_OF_REACH = 20
 """More rounds than so many times those there are will not come: it is noise that has to go."""
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Sentences on cells that the verdict leaves out, and on those whose turn has not come."""
+    """Sentences on cells that the verdict leaves out.
+
+    `unfit` are of cells whose measurements cannot be used, `failed` of those that could not be measured, `waiting` of
+    those whose turn has not come.
+    """
 
     unfit: tuple[str, ...]
+    failed: tuple[str, ...]
     waiting: tuple[str, ...]
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Those that will not come."""
+        return (*self.unfit, *self.failed)
 
 
 @dataclass(frozen=True)
@@ -46,15 +66,24 @@ class Podium:
 def pays_from_tasks(chosen: Candidate, tasks: int) -> int | None:
     """From how many tasks on a pool that is opened for them alone is faster than a loop; `None` where it never is.
 
-    n tasks take n t in a loop, and in the pool what opening and closing it takes and then n b, or t at the least, where
-    t and b are the time of the measured batch per task in the loop and in the pool.
+    n tasks take n t in a loop, and in the pool what it takes `once` and then n b, or t at the least; t and b are the
+    time of the measured batch per task in the loop and in the pool.
     """
     serial_s, batch_s = chosen.evidence.middle("anchor", "batch_s"), chosen.evidence.middle("cell", "batch_s")
-    shutdown_s = chosen.evidence.middle("cell", "shutdown_s") or 0.0
     if not serial_s or batch_s is None or batch_s >= serial_s:
         return None
-    once_s, loop_s = chosen.startup_s + shutdown_s, serial_s / tasks
+    once_s, loop_s = once(chosen), serial_s / tasks
     return math.floor(max(once_s / loop_s + 1, once_s / (loop_s - batch_s / tasks))) + 1
+
+
+def once(chosen: Candidate) -> float:
+    """Seconds that a pool takes once: to open and close it, and for its first batch beyond what later ones take."""
+    evidence = chosen.evidence
+    shutdown_s = evidence.middle("cell", "shutdown_s") or 0.0
+    first_s = [
+        (evidence.middle(arm, "cold_s") or 0.0) - (evidence.middle(arm, "batch_s") or 0.0) for arm in ("cell", "anchor")
+    ]
+    return chosen.startup_s + shutdown_s + max(0.0, first_s[0] - max(0.0, first_s[1]))
 
 
 def cost_and_gain(chosen: Candidate, preflight: Record, pays_from: int | None) -> list[str]:
@@ -65,12 +94,11 @@ def cost_and_gain(chosen: Candidate, preflight: Record, pays_from: int | None) -
     evidence, speedup = chosen.evidence, chosen.speedup
     batch_s, serial_s = evidence.middle("cell", "batch_s"), evidence.middle("anchor", "batch_s")
     memory = "" if math.isinf(chosen.peak_rss_bytes) else f", and its peak memory is {megabytes(chosen.peak_rss_bytes)}"
-    once_s = chosen.startup_s + (evidence.middle("cell", "shutdown_s") or 0.0)
     pays = "" if pays_from is None else f"; where it is opened for one job, that pays from {pays_from:,} such tasks on"
     gain = f"{times(speedup)} as fast, in {speedup.rounds} rounds of {speedup.trials} trials"
     said = [
         f"With {chosen.name} a batch of {tasks} takes {seconds(batch_s)}, in a loop {seconds(serial_s)}: {gain}.",
-        f"Opening and closing the pool takes {seconds(once_s)} once{pays}{memory}.",
+        f"Opening, warming and closing the pool takes {seconds(once(chosen))} once{pays}{memory}.",
     ]
     changed = [f"env.{name}" for name in chosen.cell["env"]] + ["python"] * (chosen.cell["python"] is not None)
     if changed:
@@ -86,12 +114,16 @@ def against_the_rest(run: Run, podium: Podium, margin: float) -> list[str]:
     said = []
     if chosen.id != leader.id:
         said.append(
-            f"The fastest was {leader.name}; {_compared(podium, chosen)}, so {chosen.name}, which cost less, are "
-            f"shown not to be slower by more than {margin:.0%}."
+            f"In fresh rounds against {leader.name}, the fastest, {chosen.name} came to "
+            f"{times(podium.results[chosen.id])} that speed at a lower cost: not slower by more than {margin:.0%}."
         )
     if podium.ties:
         ties = ", ".join(_compared(podium, each) for each in podium.ties)
         said.append(f"Not slower than the fastest by more than {margin:.0%} either, and dearer: {ties}.")
+    for each in podium.unresolved:
+        match = run.matches.get((leader.id, each.id))
+        if match is not None and match.status != "measured":
+            said.append(f"The match of {each.name} against {leader.name} {match.status}: {match.reason}.")
     if podium.unresolved:
         open_ = ", ".join(_compared(podium, each) for each in podium.unresolved)
         said.append(
@@ -120,17 +152,35 @@ def _to_settle(run: Run, podium: Podium, half_width: float) -> str:
     return rounds_needed(played, half_width, podium.chosen.alpha)
 
 
-def nothing_helps(candidates: Sequence[Candidate], margin: float) -> list[str]:
+def nothing_helps(candidates: Sequence[Candidate], left_out: LeftOut, margin: float) -> list[str]:
     """Why to stay serial."""
     best = max(candidates, key=lambda each: each.speedup.estimate)
-    return [f"Nothing beats a plain loop by {margin:.0%}: the best, {best.name}, is {times(best.speedup)} as fast."]
+    what = "Nothing that could be measured" if left_out.failed else "Nothing"
+    return [f"{what} beats a plain loop by {margin:.0%}: the best, {best.name}, is {times(best.speedup)} as fast."]
+
+
+def where_time_is_lost(candidates: Sequence[Candidate]) -> list[str]:
+    """For the fastest pool of each backend, what most keeps it from its ideal, where that is more than a little."""
+    best: dict[str, Candidate] = {}
+    for each in candidates:
+        if each.backend not in best or each.speedup.estimate > best[each.backend].speedup.estimate:
+            best[each.backend] = each
+    said = []
+    for each in best.values():
+        parts, batch_s = attribute(each.cell, each.evidence), each.evidence.middle("cell", "batch_s")
+        if parts is None or not batch_s:
+            continue
+        part, lost_s = max(((what, getattr(parts, what) or 0.0) for what in _LOSSES), key=lambda found: found[1])
+        if lost_s > _MUCH * batch_s:
+            said.append(f"What most keeps {each.name} from their ideal is {_LOSSES[part]}: {lost_s / batch_s:.0%}.")
+    return said
 
 
 def nothing_shown(candidates: Sequence[Candidate], margin: float) -> list[str]:
     """Why there is not enough evidence, and what would be."""
     best = max(candidates, key=lambda each: each.speedup.estimate)
     if best.speedup.low > 1 + margin:  # in the sweep; the play-off's fresh rounds say otherwise
-        said = f"{best.name} seemed {times(best.speedup)} as fast as a plain loop, and fresh rounds did not confirm it"
+        said = f"{best.name} seemed {times(best.speedup)} as fast as a plain loop, which fresh rounds do not confirm"
         return [f"{said}; measure again with fresh=true."]
     needed = rounds_needed([(best.speedup, _round_s(best.evidence))], margin / 2, best.alpha)
     said = (
@@ -158,14 +208,16 @@ def on_a_shared_machine(run: Run, candidates: Sequence[Candidate], stages: Seque
         for cell, evidence in measured
         if cell["workers"] > 1 and _competes_for_cores(evidence, run.cores)
         for flag in flags.find(cell, evidence, run.cores)
-        if flag.name in flags.SHARED
+        # Where cores are hyper-threads or under a quota, they never are worth more: that is the machine itself.
+        if flag.name in (flags.SHARED if run.has_whole_cores else flags.SHARED - {flags.STARVED})
     ]
     if not seen:
         return []
-    said = (
-        f"The machine was busy with other things meanwhile ({seen[0].detail}), which slows pools and not the plain "
-        "loop, and leaves more to pools of more workers: what was measured does not hold for the machine alone; "
-        "measure again when it is quieter."
+    is_starved = {flag.name for flag in seen} == {flags.STARVED}
+    said = "The machine gave less than its cores" if is_starved else "The machine was busy with other things"
+    said += (
+        f" meanwhile ({seen[0].detail}), which slows pools and not the plain loop, and leaves more to pools of more "
+        "workers: what was measured does not hold for the machine alone; measure again when it is quieter."
     )
     return [said]
 
@@ -208,7 +260,13 @@ def rounds_needed(ratios: Sequence[tuple[Speedup, float]], half_width: float, al
     enough = all(math.isfinite(ratio.half_width) for ratio, _, _ in known)
     what = f"about {most:,} rounds of each would tell" if enough else f"an interval takes at least {most:,} rounds"
     target = min([half_width, *(ratio.half_width / 2 for ratio, _, _ in known if enough)])
-    return f"; {what}: measure.target={target:.1g} measure.max_rounds={most} measure.budget_s={budget_s}"
+    return f"; {what}: measure.target={_rounded_down(target)} measure.max_rounds={most} measure.budget_s={budget_s}"
+
+
+def _rounded_down(value: float) -> str:
+    """To two digits: more than that would not settle it."""
+    digits = 1 - math.floor(math.log10(value))
+    return f"{math.floor(value * 10**digits + 1e-9) / 10**digits:.{max(0, digits)}f}".rstrip("0")
 
 
 def _round_s(evidence: Evidence) -> float:

@@ -161,6 +161,11 @@ class Run:
         return int(self.header["surroundings"]["machine"]["usable_cores"])
 
     @cached_property
+    def has_whole_cores(self) -> bool:
+        """Whether the cores are neither hyper-threads, as far as the system tells, nor under a smaller quota."""
+        return not self.header["surroundings"]["machine"].get("smt") and self.attainable_cores >= self.cores
+
+    @cached_property
     def attainable_cores(self) -> float:
         """How many cores' worth of time can be had: the cores, or a container's quota if that is less."""
         quota = self.header["surroundings"]["machine"].get("quota_cores")

@@ -13,7 +13,9 @@ from .plan import ALPHA
 OTHERS_SHARE = 0.10
 """Crowded: others used more than this share of the machine's cores."""
 LEAST_CAPACITY = 1.5
-"""Starved: two or more cores were asked for, and the probes got less than this many out of the machine."""
+"""Starved: two or more cores were asked for, and the probes got less than this many out of the machine,"""
+LEAST_CAPACITY_SHARE = 0.6
+"""or less than this share of those that were asked for and are there."""
 STOLEN_SHARE = 0.02
 """Stolen: the hypervisor gave more than this share of the cores to others."""
 PRESSURE_SHARE = 0.05
@@ -31,17 +33,19 @@ REPEATABLE = 0.5
 LEAST_COLD_S = 0.005
 """which lasted at least this long."""
 SEVERAL_CORES = 1.1
-"""Oversubscribed: the plain loop itself uses more than so many cores, so the thread pools it has are at work, and workers
-with more such threads than there are cores stand in one another's way."""
+"""Oversubscribed: the plain loop itself uses more than so many cores, so the thread pools it has are at work, and
+workers with more such threads than there are cores stand in one another's way."""
 IMPOSSIBLE = 1.1
-"""Impossible: so many times as much CPU work was done at once as the machine offered; beyond both intervals."""
+"""Impossible: so many times as much CPU work was done at once as the machine offered, beyond both intervals.
+
+It was less work, or each worker's share of the data fits into a cache of its own."""
 
 STARVED, CROWDED, STOLEN, THROTTLED = "starved", "crowded", "stolen", "throttled"
 NOT_REPEATABLE, IMPOSSIBLE_, OVERSUBSCRIBED = "not repeatable", "impossible", "oversubscribed"
 
 SHARED = frozenset({STARVED, CROWDED, STOLEN})
 """Others had a part of the machine: more workers then get a larger share of it, whatever they would get alone."""
-UNFIT = frozenset({THROTTLED, NOT_REPEATABLE, IMPOSSIBLE_})
+UNFIT = frozenset({THROTTLED, NOT_REPEATABLE})
 """Cells with these are left out of the verdict."""
 
 
@@ -76,8 +80,8 @@ def is_unfit(cell: Record, evidence: Evidence) -> bool:
 
 def _starved(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
     capacity = evidence.capacity
-    if capacity is not None and capacity.estimate < LEAST_CAPACITY:
-        offered = min(cell["workers"], cores)
+    offered = min(cell["workers"], cores)
+    if capacity is not None and capacity.estimate < max(LEAST_CAPACITY, LEAST_CAPACITY_SHARE * offered):
         yield Flag(STARVED, f"the machine offered {capacity.estimate:.2f} of {offered} cores")
 
 
@@ -105,7 +109,7 @@ def _noisy(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
 
 
 def _throttled(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
-    share = _share(evidence.trials, "throttled_s")
+    share = _throttled_share(evidence.trials)
     if share is not None and share > THROTTLED_SHARE:
         yield Flag(THROTTLED, f"a quota held it back for {share:.0%} of the time")
 
@@ -142,9 +146,10 @@ def _not_repeatable(cell: Record, evidence: Evidence, cores: int) -> Iterator[Fl
 
 
 def _impossible(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
-    # In cores' worth of the plain loop's CPU work: waiting overlaps as much as it likes.
+    # In cores' worth of the plain loop's CPU work: waiting overlaps as much as it likes. A loop with threads of its
+    # own, another interpreter or other variables are other work.
     used, capacity = evidence.cores_used("anchor"), evidence.capacity
-    if used is None or capacity is None:
+    if used is None or capacity is None or used > SEVERAL_CORES or cell.get("env") or cell.get("python"):
         return
     least = evidence.speedup(ALPHA).low * used
     if least > IMPOSSIBLE * capacity.high:
@@ -196,6 +201,18 @@ def _own_cpu_s(trial: Record) -> float:
     # Not counted, or not in journals of schema 1: at least what the arms used while they were timed.
     used = [each or 0.0 for arm in trial["arms"].values() for each in arm.get("cpu_s") or ()]
     return float(sum(used) * trial["repeat"] + trial.get("probe_cpu_s", 0.0))
+
+
+def _throttled_share(trials: Sequence[Record]) -> float | None:
+    """Of the cell's own repetitions, which a quota may hold back where it leaves the loop alone."""
+    held_s = passed_s = 0.0
+    for trial in trials:
+        cell = trial["arms"]["cell"]
+        for batch_s, throttled_s in zip(cell["batch_s"], cell.get("machine_throttled_s") or (), strict=False):
+            if throttled_s is not None:
+                held_s += throttled_s
+                passed_s += batch_s * trial["repeat"]
+    return held_s / passed_s if passed_s else None
 
 
 def _pressure(trials: Sequence[Record]) -> float | None:

@@ -19,40 +19,54 @@ BLOCKED = 0.2
 """Threads that take turns are blocked for 1 - 1/N of their time; at least this share of that must be seen."""
 HELD = 0.5
 """And a thread with nothing to do but wake up has to wait for the GIL at this share of its awakenings at least."""
-LEAST_CAPACITY = 1.5
-"""The machine offered at least so many cores meanwhile."""
 
 
 def explain(run: Run, candidates: Sequence[Candidate]) -> list[str]:
     """A sentence on the threads of a workload; empty where some gain, or where it is not for want of taking turns."""
     threads = [each for each in candidates if each.backend == "thread" and each.workers > 1]
-    slow = [each for each in threads if each.speedup.high < NO_GAIN]
-    twins = {each.workers: each for each in candidates if each.backend == "process" and each.speedup.low > NO_GAIN}
-    turns = [
-        each for each in slow if each.workers in twins and _has_gil(each.evidence) and _use_one_core(each.evidence)
-    ]
-    shared = [
-        flag
-        for each in threads
-        for flag in flags.find(each.cell, each.evidence, run.cores)
-        if flag.name in flags.SHARED
-    ]
-    if not turns or len(slow) < len(threads) or shared:
+    turns = [each for each in threads if _takes_turns(each)]
+    if not turns or any(each.speedup.high >= NO_GAIN or _is_shared(run, each) for each in threads):
         return []
-    shown = max(turns, key=lambda each: twins[each.workers].speedup.estimate)
+    processes = {each.workers: each for each in candidates if each.backend == "process"}
+    twins = {workers: each for workers, each in processes.items() if each.speedup.low > NO_GAIN}
+    with_twin = [each for each in turns if each.workers in twins]
+    if not with_twin:
+        return [] if processes else _without_twin(max(turns, key=lambda each: blocked_share(each) or 0.0))
+    shown = max(with_twin, key=lambda each: twins[each.workers].speedup.estimate)
     twin = twins[shown.workers]
-    blocked, capacity = blocked_share(shown), twin.evidence.capacity
-    took = f"CPU share {shown.evidence.cores_used('cell'):.2f} of one core"
-    took += "" if blocked is None else f", blocked {blocked:.0%}"
+    capacity = twin.evidence.capacity
     offered = "" if capacity is None else f" of the {capacity.estimate:.2f} cores that the machine offered"
     against = f"while {twin.name} got {factor(twin.speedup.estimate)}x{offered}"
-    if _is_to_blame(shown, blocked):
-        return [f"Threads gain nothing: the GIL let one thread run at a time ({took}), {against}."]
-    said = (
-        f"Threads gain nothing: {shown.name} are {factor(shown.speedup.estimate)} times as fast as the loop ({took}), "
-        f"{against}. That is consistent with the GIL, which lets one thread at a time run Python code."
-    )
-    return [said]
+    if _is_to_blame(shown):
+        return [f"Threads gain nothing: the GIL let one thread run at a time ({_seen(shown)}), {against}."]
+    return [f"Threads gain nothing ({_seen(shown)}), {against}. {_CONSISTENT}"]
+
+
+_CONSISTENT = "That is consistent with the GIL, which lets one thread at a time run Python code."
+
+
+def _without_twin(threads: Candidate) -> list[str]:
+    """Nothing shows that the work would scale without the GIL, so it is not blamed, however much they wait for it."""
+    if not _is_to_blame(threads):
+        return []
+    return [f"Threads gain nothing ({_seen(threads)}). {_CONSISTENT}"]
+
+
+def _seen(threads: Candidate) -> str:
+    blocked = blocked_share(threads)
+    used = f"CPU share {threads.evidence.cores_used('cell'):.2f} of one core"
+    return used if blocked is None else f"{used}, blocked {blocked:.0%}"
+
+
+def _takes_turns(threads: Candidate) -> bool:
+    """Whether there is a GIL, and one core's worth of work is done at a time."""
+    used = threads.evidence.cores_used("cell")
+    has_gil = all(trial["arms"]["cell"]["interpreter"]["gil"] for trial in threads.evidence.trials)
+    return has_gil and used is not None and 0.9 < used < NO_GAIN
+
+
+def _is_shared(run: Run, threads: Candidate) -> bool:
+    return not flags.SHARED.isdisjoint(flag.name for flag in flags.find(threads.cell, threads.evidence, run.cores))
 
 
 def blocked_share(threads: Candidate) -> float | None:
@@ -71,8 +85,9 @@ def held_share(evidence: Evidence) -> float | None:
     return median(found) if found else None
 
 
-def _is_to_blame(threads: Candidate, blocked: float | None) -> bool:
-    evidence, capacity, held = threads.evidence, threads.evidence.capacity, held_share(threads.evidence)
+def _is_to_blame(threads: Candidate) -> bool:
+    evidence, blocked = threads.evidence, blocked_share(threads)
+    capacity, held = evidence.capacity, held_share(evidence)
     return (
         _loop_is_filled(evidence)
         and blocked is not None
@@ -80,7 +95,7 @@ def _is_to_blame(threads: Candidate, blocked: float | None) -> bool:
         and held is not None
         and held >= HELD
         and capacity is not None
-        and capacity.estimate >= LEAST_CAPACITY
+        and capacity.estimate >= flags.LEAST_CAPACITY
     )
 
 
@@ -89,12 +104,3 @@ def _loop_is_filled(evidence: Evidence) -> bool:
     cpu_s, batch_s = evidence.middle("anchor", "cpu_s"), evidence.middle("anchor", "batch_s")
     queue_s = evidence.middle("anchor", "queue_s")
     return None not in (cpu_s, queue_s) and bool(batch_s) and (cpu_s or 0) + (queue_s or 0) >= FILLED * (batch_s or 0)
-
-
-def _has_gil(evidence: Evidence) -> bool:
-    return all(trial["arms"]["cell"]["interpreter"]["gil"] for trial in evidence.trials)
-
-
-def _use_one_core(evidence: Evidence) -> bool:
-    used = evidence.cores_used("cell")
-    return used is not None and 0.9 < used < NO_GAIN

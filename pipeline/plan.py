@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Any
 
 from .cells import Cell, Measure
+from .statistics import order_rank
 
 PROTOCOL = 2
 """The number of the measuring protocol; part of a version.
@@ -19,7 +21,11 @@ ALPHA = 0.05
 SWEEP_ALPHA = ALPHA / 2
 """The share of it that the verdict's statements from the sweep have, over all its cells and looks."""
 PLAY_OFF_ALPHA = ALPHA / 2
-"""And the share of those from the play-off."""
+"""And the share of those from the play-off of a workload."""
+MOST_RIVALS = 3
+STATEMENT_ALPHA = PLAY_OFF_ALPHA / (MOST_RIVALS + 1)
+"""What one statement from the play-off may err: there is one on each rival, and one on the speed-up of the chosen,
+which is one of `MOST_RIVALS` + 1 cells, each of which could have been it."""
 FIRST_LOOK_ROUNDS = 12
 LEAST_TRIAL_S = 0.5
 """A trial's rounds last at least this long, so that starting its processes does not outweigh them."""
@@ -79,14 +85,18 @@ def plan_cell(measure: Measure, preflight: Preflight) -> Plan:
 
 
 def plan_match(measure: Measure, preflight: Preflight, speedups: tuple[float, float]) -> Plan:
-    """The plan of a match between two cells with these speed-ups over the plain loop, which takes part in it."""
+    """The plan of a match between two cells with these speed-ups over the plain loop, which takes part in it.
+
+    A slow batch gets as many rounds as an interval takes, whatever the budget: without one the match tells nothing.
+    """
     batches = 1 + sum(1 / each for each in speedups)
     loop_s = preflight.cold_s if measure.cold else max(preflight.warm_s, 0.02 * max(speedups))
-    return _plan(measure, batches * loop_s)
+    fewest = next(n for n in itertools.count(1) if order_rank(n, STATEMENT_ALPHA / (MOST_RIVALS + 1)) > 0)
+    return _plan(measure, batches * loop_s, min(fewest, measure.max_rounds))
 
 
-def _plan(measure: Measure, round_s: float) -> Plan:
-    affordable = max(1, min(measure.max_rounds, int(measure.budget_s / round_s)))
+def _plan(measure: Measure, round_s: float, least: int = 1) -> Plan:
+    affordable = max(least, min(measure.max_rounds, int(measure.budget_s / round_s)))
     if measure.cold:
         return Plan(1, _doubling(min(affordable, max(measure.trials, FIRST_LOOK_ROUNDS)), affordable))
     first = min(affordable, max(FIRST_LOOK_ROUNDS, math.ceil(measure.trials * LEAST_TRIAL_S / round_s)))

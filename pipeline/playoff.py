@@ -12,15 +12,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from . import flags
+from .cells import Measure
 from .evidence import Evidence
 from .journal import Record
-from .plan import PLAY_OFF_ALPHA, SWEEP_ALPHA, Plan
+from .plan import MOST_RIVALS, STATEMENT_ALPHA, SWEEP_ALPHA, Plan
 from .statistics import Speedup
 from .wording import pool_name
-
-MOST_RIVALS = 3
-STATEMENT_ALPHA = PLAY_OFF_ALPHA / (MOST_RIVALS + 1)
-"""What one statement from the play-off may err: there is one on each rival, and one on the speed-up of the chosen."""
 
 
 @dataclass(frozen=True)
@@ -121,12 +118,33 @@ def stages(candidates: Sequence[Candidate], result: Result, margin: float) -> li
         faster = [(rival, ratio) for rival, ratio in played if ratio.low > 1 and rival.id not in led]
         if len(played) < len(results) or not faster:
             return found
-        leader, gain = max(faster, key=lambda each: each[1].estimate)
+        leader, _ = max(faster, key=lambda each: each[1].estimate)
         led.add(leader.id)
         rivals = [rival for rival, ratio in played if rival is not leader and ratio.high >= 1 - margin]
-        if gain.low * (1 - margin) <= 1:  # the one that led before is perhaps no worse by the margin
-            rivals.append(stage.leader)
-        found.append(Stage(leader, tuple(by_cost(rivals))))
+        found.append(Stage(leader, tuple(by_cost([*rivals, stage.leader]))))
+
+
+def target(measure: Measure, margin: float) -> float:
+    """The half-width at which a match has enough."""
+    return min(measure.target, margin / 2)
+
+
+def ratio(match: Evidence, plan: Plan) -> Speedup:
+    """The rival's speed over the leader's."""
+    return match.speedup(plan.each_look(STATEMENT_ALPHA), over="leader")
+
+
+def has_enough(evidence: Evidence, speedup: Speedup, plan: Plan, target: float, budget_s: float, least: int) -> bool:
+    """Whether a cell or a match gets no more trials: at a planned look, at the budget's end, or as it failed.
+
+    Time is no function of the ratios, so ending at the budget, after `least` trials, is no look at them.
+    """
+    done = len(evidence.trials)
+    if evidence.status not in ("measured", "not run") or done >= plan.looks[-1]:
+        return True
+    if done >= least and sum(trial["phases_s"]["rounds"] for trial in evidence.trials) > budget_s:
+        return True
+    return done in plan.looks and speedup.half_width <= target
 
 
 def by_cost(candidates: Iterable[Candidate]) -> list[Candidate]:

@@ -47,7 +47,7 @@ def headline(verdict: Verdict) -> str:
         )
     if verdict.decision == STAY_SERIAL:
         return f"{verdict.workload}: stay serial; nothing here beats a plain loop."
-    if not verdict.unresolved:
+    if verdict.nothing_ran:
         return f"{verdict.workload}: nothing could be measured."
     return f"{verdict.workload}: not enough evidence to recommend anything."
 

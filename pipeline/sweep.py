@@ -11,7 +11,7 @@ from . import playoff
 from .cells import Cell, Sweep
 from .evidence import Evidence, gather, variants
 from .journal import Record
-from .plan import ALPHA, Plan, Preflight, plan_cell, plan_match
+from .plan import ALPHA, STATEMENT_ALPHA, Plan, Preflight, plan_cell, plan_match
 from .playoff import Candidate
 from .statistics import Speedup
 
@@ -150,15 +150,15 @@ class Bag:
         evidence = gather(trials, self._preflights.get(cell.workload.id))
         if plan is None:
             return Progress(cell, leader, evidence, ALPHA, 0)
-        alpha = plan.each_look(ALPHA if leader is None else playoff.STATEMENT_ALPHA)
-        target = self._sweep.measure.target if leader is None else self._sweep.margin / 2
-        going_on = Progress(cell, leader, evidence, alpha, max(0, plan.looks[-1] - len(evidence.trials)))
-        enough = len(evidence.trials) in plan.looks and going_on.speedup.half_width <= target
-        # Time is no function of the ratios, so ending at the budget is no look at them.
-        spent_s = sum(trial.get("phases_s", {}).get("rounds", 0.0) for trial in trials)
-        spent = spent_s > self._sweep.measure.budget_s and len(evidence.trials) >= 1
-        failed = evidence.status not in ("measured", "not run")
-        return replace(going_on, trials_left=0) if enough or spent or failed else going_on
+        measure = self._sweep.measure
+        alpha, target, least = plan.each_look(), measure.target, 1
+        if leader is not None:
+            target, least = playoff.target(measure, self._sweep.margin), plan.looks[0]
+            alpha = plan.each_look(STATEMENT_ALPHA)
+        going_on = Progress(cell, leader, evidence, alpha, plan.looks[-1] - len(evidence.trials))
+        if playoff.has_enough(evidence, going_on.speedup, plan, target, measure.budget_s, least):
+            return replace(going_on, trials_left=0)
+        return going_on
 
     def _matches(self, workload: str) -> list[Progress]:
         """All matches of a workload's play-off so far, those still to be played last."""

@@ -79,8 +79,8 @@ COUNTERS = [
 
 SAMPLES = ["cell", "workload", "backend", "workers", "variant", "trial", "round", "arm", "position", "batch_s"]
 SAMPLES += COUNTERS
-"""The columns of the samples: one row for each arm of each round; `position` 0 ran first in its round. What is counted of
-an arm is for one batch, what is counted of the machine for the whole repetition."""
+"""The columns of the samples: one row for each arm of each round; `position` 0 ran first in its round. What is counted
+of an arm is for one batch, what is counted of the machine for the whole repetition."""
 
 
 def samples(run: Run) -> pd.DataFrame:

@@ -9,8 +9,9 @@ from typing import Any
 
 from . import because, flags, gil, playoff, scaling, statistics
 from .because import LeftOut, Podium
-from .evidence import Run
+from .evidence import Evidence, Run
 from .journal import Record
+from .plan import MOST_RIVALS, STATEMENT_ALPHA
 from .playoff import Candidate, Stage
 from .scaling import StrongScaling
 from .statistics import Speedup
@@ -33,6 +34,7 @@ class Verdict:
         pays_from_tasks: for a job that runs once, from how many tasks on opening and closing the pool pays.
         because: sentences, the conclusion first.
         scaling: what scaling laws say of each backend that was measured on several worker counts.
+        nothing_ran: whether not a single trial was measured.
     """
 
     workload: str
@@ -43,6 +45,7 @@ class Verdict:
     pays_from_tasks: int | None = None
     because: tuple[str, ...] = ()
     scaling: tuple[Scaling, ...] = ()
+    nothing_ran: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """As `verdict.json` has it; an interval's end that does not exist is null."""
@@ -93,18 +96,20 @@ def _decide(run: Run, anchor: Record, candidates: tuple[Candidate, ...]) -> Verd
     workload, margin = anchor["name"], run.margin
     left_out = _left_out(run, anchor["id"])
     if not candidates:
-        return Verdict(workload, NOT_ENOUGH, because=(*left_out.unfit, *left_out.waiting))
-    threads, scope = gil.explain(run, candidates), because.scope(run, candidates)
+        nothing_ran = not run.of_anchor(anchor["id"])
+        return Verdict(workload, NOT_ENOUGH, nothing_ran=nothing_ran, because=(*left_out.all, *left_out.waiting))
+    why = (*gil.explain(run, candidates), *because.where_time_is_lost(candidates))
+    scope = because.scope(run, candidates)
     stages = playoff.stages(candidates, lambda leader, rival: _result(run, leader, rival), margin)
     shared = because.on_a_shared_machine(run, candidates, stages)
     nothing_helps = all(each.speedup.high < 1 + margin for each in candidates)
-    if nothing_helps and not (left_out.waiting or shared):
-        said = (*because.nothing_helps(candidates, margin), *threads, *left_out.unfit, *scope)
+    if nothing_helps and not (left_out.unfit or left_out.waiting or shared):
+        said = (*because.nothing_helps(candidates, left_out, margin), *why, *left_out.all, *scope)
         return Verdict(workload, STAY_SERIAL, because=said)
-    podium = _podium(run, candidates, stages[-1], margin) if stages else None
-    if podium is None or shared or podium.chosen.speedup.low <= 1:
+    podium = _podium(run, candidates, stages, margin) if stages else None
+    if podium is None or shared:
         first = shared or because.nothing_shown(candidates, margin)
-        said = (*first, *left_out.unfit, *left_out.waiting, *scope)
+        said = (*first, *left_out.all, *left_out.waiting, *scope)
         return Verdict(workload, NOT_ENOUGH, unresolved=candidates, because=said)
     tasks = run.preflights[anchor["id"]]["tasks"]
     # A job's batch is the job, whatever it makes of its inputs.
@@ -112,8 +117,8 @@ def _decide(run: Run, anchor: Record, candidates: tuple[Candidate, ...]) -> Verd
     said = (
         *because.cost_and_gain(podium.chosen, run.preflights[anchor["id"]], pays_from),
         *because.against_the_rest(run, podium, margin),
-        *threads,
-        *left_out.unfit,
+        *why,
+        *left_out.all,
         *left_out.waiting,
         *because.scope(run, [*candidates, podium.chosen]),
     )
@@ -149,85 +154,107 @@ def _scaling(run: Run, candidates: Sequence[Candidate]) -> tuple[Scaling, ...]:
 
 
 def _left_out(run: Run, anchor: str) -> LeftOut:
-    unfit: dict[str, list[str]] = {}
+    found: dict[str, dict[str, list[str]]] = {"unfit": {}, "failed": {}}
     waiting = []
     for cell in run.cells:
         if cell["anchor"] != anchor or cell["id"] not in run.measured:
             continue
         evidence, variant = run.evidence[cell["id"]], run.variants[cell["id"]]
         name = pool_name(cell["backend"], cell["workers"]) + (f" with {variant}" if variant else "")
-        found = [flag for flag in flags.find(cell, evidence, run.cores) if flag.name in flags.UNFIT]
+        unfit = [flag for flag in flags.find(cell, evidence, run.cores) if flag.name in flags.UNFIT]
         if evidence.status == "not run":
             waiting.append(name)
         elif evidence.status != "measured":
             reason = (evidence.reason or "").partition("\n")[0]
-            unfit.setdefault(f"{evidence.status}, {reason}", []).append(name)
-        elif found:
-            unfit.setdefault(", ".join(map(str, found)), []).append(name)
-    return LeftOut(
-        tuple(f"Left out: {', '.join(names)} ({reason})." for reason, names in unfit.items()),
-        (f"Not measured yet: {', '.join(waiting)}.",) if waiting else (),
-    )
+            found["failed"].setdefault(f"{evidence.status}, {reason}", []).append(name)
+        elif unfit:
+            found["unfit"].setdefault(", ".join(map(str, unfit)), []).append(name)
+    said = {
+        kind: tuple(f"Left out: {', '.join(names)} ({reason})." for reason, names in reasons.items())
+        for kind, reasons in found.items()
+    }
+    return LeftOut(**said, waiting=(f"Not measured yet: {', '.join(waiting)}.",) if waiting else ())
+
+
+def _played(run: Run, leader: Candidate, rival: Candidate) -> Evidence | None:
+    """A match's evidence, once it has been played to its end: what is said of it before would be an unplanned look."""
+    match = run.matches.get((leader.id, rival.id))
+    if match is None or flags.is_unfit(rival.cell, match):
+        return None
+    plan, target = run.match_plan(leader.cell, rival.cell), playoff.target(run.measure, run.margin)
+    ratio = playoff.ratio(match, plan)
+    is_over = playoff.has_enough(match, ratio, plan, target, run.measure.budget_s, plan.looks[0])
+    return match if is_over else None
 
 
 def _result(run: Run, leader: Candidate, rival: Candidate) -> Speedup | None:
-    played = run.matches.get((leader.id, rival.id))
-    if played is None:
+    match = _played(run, leader, rival)
+    return None if match is None else playoff.ratio(match, run.match_plan(leader.cell, rival.cell))
+
+
+def _podium(run: Run, candidates: Sequence[Candidate], stages: Sequence[Stage], margin: float) -> Podium | None:
+    """Who is shown not to be slower than the leader by more than the margin, and what is not settled.
+
+    `None` where the leader's own fresh rounds do not confirm that it beats a plain loop.
+    """
+    stage = stages[-1]
+    results = {rival.id: ratio for rival in stage.rivals if (ratio := _result(run, stage.leader, rival)) is not None}
+    p_values = [_p_not_slower(run, stage.leader, rival, margin) for rival in stage.rivals]
+    shown = statistics.holm(p_values, len(stage.rivals) * STATEMENT_ALPHA / 2)
+    not_slower = [stage.leader, *(rival for rival, is_shown in zip(stage.rivals, shown, strict=True) if is_shown)]
+    confirmed = {each.id: fresh for each in not_slower if (fresh := _as_played(run, stage, each)).speedup.low > 1}
+    if stage.leader.id not in confirmed:
         return None
-    alpha = run.match_plan(leader.cell, rival.cell).each_look(playoff.STATEMENT_ALPHA)
-    return played.speedup(alpha, over="leader")
-
-
-def _podium(run: Run, candidates: Sequence[Candidate], stage: Stage, margin: float) -> Podium:
-    """Who is shown not to be slower than the leader by more than the margin, and what is not settled."""
-    leader = stage.leader
-    results = {rival.id: _result(run, leader, rival) for rival in stage.rivals}
-    p_values = [_p_not_slower(run, leader, rival, margin) for rival in stage.rivals]
-    shown = statistics.holm(p_values, len(stage.rivals) * playoff.STATEMENT_ALPHA / 2)
-    not_slower = [leader, *(rival for rival, is_shown in zip(stage.rivals, shown, strict=True) if is_shown)]
-    chosen = playoff.cheapest(not_slower)
-
-    def is_slower(each: Candidate) -> bool:
-        ratio = results.get(each.id)
-        if ratio is None:  # they did not meet
-            return each.speedup.high < leader.speedup.low * (1 - margin)
-        return ratio.high < 1 - margin
-
+    chosen = playoff.cheapest([each for each in not_slower if each.id in confirmed])
+    slower = _shown_slower(run, candidates, stages, margin)
     return Podium(
-        leader=leader,
-        chosen=_as_played(run, stage, chosen),
+        leader=stage.leader,
+        chosen=confirmed[chosen.id],
         ties=tuple(each for each in not_slower if each is not chosen),
-        unresolved=tuple(each for each in candidates if each not in not_slower and not is_slower(each)),
-        results={id_: ratio for id_, ratio in results.items() if ratio is not None},
+        unresolved=tuple(each for each in candidates if each not in not_slower and each.id not in slower),
+        results=results,
     )
+
+
+def _shown_slower(run: Run, candidates: Sequence[Candidate], stages: Sequence[Stage], margin: float) -> set[str]:
+    """Who is slower by more than the margin than somebody who led, in a match, or else by the sweep's intervals."""
+    leader, found = stages[-1].leader, set()
+    met = {rival.id for rival in stages[-1].rivals if _result(run, leader, rival) is not None}
+    for stage in stages:
+        for rival in stage.rivals:
+            ratio = _result(run, stage.leader, rival)
+            if ratio is not None and ratio.high < 1 - margin:
+                found.add(rival.id)
+    behind = {each.id for each in candidates if each.speedup.high < leader.speedup.low * (1 - margin)}
+    return found | (behind - met)
 
 
 def _p_not_slower(run: Run, leader: Candidate, rival: Candidate, margin: float) -> float:
     """One-sided, over all planned looks (Bonferroni); 1 where they did not meet."""
-    played = run.matches.get((leader.id, rival.id))
-    if played is None:
+    match = _played(run, leader, rival)
+    if match is None:
         return 1.0
     plan = run.match_plan(leader.cell, rival.cell)
-    alpha = plan.each_look(playoff.STATEMENT_ALPHA) / 2
-    return len(plan.looks) * statistics.p_above(played.log_ratios("leader"), math.log(1 - margin), alpha)
+    alpha = plan.each_look(STATEMENT_ALPHA) / 2
+    return len(plan.looks) * statistics.p_above(match.log_ratios("leader"), math.log(1 - margin), alpha)
 
 
-def _as_played(run: Run, stage: Stage, chosen: Candidate) -> Candidate:
-    """The chosen with what its fresh rounds say of it; where it met nobody, nobody was chosen for being lucky."""
-    if chosen is stage.leader:
-        met = [(run.matches.get((chosen.id, rival.id)), rival) for rival in stage.rivals]
-        arm = "leader"
-    else:
-        met = [(run.matches[stage.leader.id, chosen.id], chosen)]
-        arm = "cell"
-    played = [(evidence, rival) for evidence, rival in met if evidence is not None and evidence.trials]
-    if not played:
-        return chosen
-    looks = max(len(run.match_plan(stage.leader.cell, rival.cell).looks) for _, rival in played)
-    alpha = playoff.STATEMENT_ALPHA / looks
-    trials = tuple(trial for evidence, _ in played for trial in evidence.trials)
-    evidence = replace(played[0][0], trials=tuple(_as_cell(trial, arm) for trial in trials))
-    return replace(chosen, evidence=evidence, speedup=evidence.speedup(alpha), alpha=alpha)
+def _as_played(run: Run, stage: Stage, each: Candidate) -> Candidate:
+    """A candidate as its fresh rounds say; as it came out of the sweep where these give no interval.
+
+    The leader has those of all of its matches. One that met nobody was not chosen for being lucky.
+    """
+    rivals, arm = (stage.rivals, "leader") if each is stage.leader else ((each,), "cell")
+    met = [(match, rival) for rival in rivals if (match := _played(run, stage.leader, rival)) and match.trials]
+    if not met:
+        return each
+    looks = max(len(run.match_plan(stage.leader.cell, rival.cell).looks) for _, rival in met)
+    # It is one of several cells that could have been chosen, by these very rounds.
+    alpha = STATEMENT_ALPHA / looks / (MOST_RIVALS + 1)
+    trials = tuple(_as_cell(trial, arm) for match, _ in met for trial in match.trials)
+    evidence = replace(met[0][0], trials=trials)
+    fresh = replace(each, evidence=evidence, speedup=evidence.speedup(alpha), alpha=alpha)
+    return fresh if math.isfinite(fresh.speedup.half_width) else each
 
 
 def _as_cell(trial: Record, arm: str) -> Record:

@@ -178,6 +178,17 @@ def _arm(batch_s: list[float], workers: int, options: Mapping[str, Any]) -> dict
         "peak_rss_bytes": 40_000_000 + 1_000_000 * workers,
         "answers": "alike",
         "busy": workers,
+        "instrumented": {
+            "wall_s": batch_s[0],
+            "map_s": batch_s[0],
+            "tasks": 16,
+            "in_tasks_s": batch_s[0] * workers * 0.9,
+            "cpu_s": batch_s[0] * workers * 0.8,
+            "queue_s": 0.0,
+            "imbalance_s": 0.0,
+            "nothing_s": batch_s[0] * 0.1,
+            "gil_held": None,
+        },
     }
 
 

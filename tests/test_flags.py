@@ -50,7 +50,7 @@ def test_a_quiet_run_has_no_flag() -> None:
         ("starved", "1.20 of 2 cores", {"capacity": [1.2] * 8}),
         ("crowded", "others used 25%", {"machine": {"busy_s": 3.0}}),
         ("stolen", "5%", {"machine": {"steal_s": 0.2}}),
-        ("throttled", "10%", {"machine": {"throttled_s": 0.2}}),
+        ("throttled", "10%", {"cell": {"machine_throttled_s": [0.005] * 10}}),
         ("noisy", "for 20%", {"anchor": {"machine_pressure_s": [0.02] * 10}}),
         ("noisy", "varied by", {"anchor": {"batch_s": [0.1, 0.15] * 5}}),
         ("not repeatable", "of the first", {"anchor": {"cold_s": 0.5}}),

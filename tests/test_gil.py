@@ -74,6 +74,12 @@ def test_what_is_not_shown_is_only_consistent_with_it(changes: dict[str, Any]) -
     assert "consistent with the GIL" in _said(**changes)
 
 
+def test_without_processes_to_compare_with_it_is_only_consistent_with_it() -> None:
+    """Whether the work would scale without the GIL is not known."""
+    (said,) = gil.explain(RUN, [_candidate("thread", 1.0)])
+    assert "consistent with the GIL" in said
+
+
 @pytest.mark.parametrize(
     "changes",
     [

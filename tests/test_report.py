@@ -11,6 +11,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pandas as pd
@@ -165,6 +166,30 @@ def test_the_tables_are_those_of_the_run(plain: Run, files: Files) -> None:
         content = files[f"{name}.parquet"]
         assert isinstance(content, bytes)
         pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(content)), expected, check_dtype=False)
+
+
+def test_the_parts_of_a_batch_are_shown_and_sum_up_to_it(plain: Run, files: Files) -> None:
+    """On the page, in the Markdown and in the summary."""
+    assert "## Where the time goes" in files["report.md"]
+    assert ">Where the time goes</h2>" in files["report.html"]
+    summary = tables.summarise(plain).dropna(subset="ideal_s")
+    parts = ["ideal_s", "phases_s", "dispatch_s", "imbalance_s", "waiting_s", "machine_s", "unexplained_s"]
+    assert len(summary) == len(plain.measured)
+    assert summary[parts].sum(axis=1).to_list() == pytest.approx(summary["batch_s"].to_list())
+
+
+def test_a_journal_of_the_first_schema_is_still_reported(plain: Run) -> None:
+    """It knows of no instrumented batches, no play-off, and no counters of the machine for each repetition."""
+
+    def older(record: dict[str, Any]) -> dict[str, Any]:
+        arms = {
+            name: {key: value for key, value in arm.items() if key != "instrumented"}
+            for name, arm in record.get("arms", {}).items()
+        }
+        return {**record, "schema": 1} | ({"arms": arms} if arms else {})
+
+    written = dict(report.files(Run(tuple(map(older, plain.records)))))
+    assert "Where the time goes" not in str(written["report.md"])
 
 
 def test_the_configuration_is_what_was_asked_for(plain: Run, files: Files) -> None:

@@ -17,7 +17,7 @@ EIGHT_ALIKE = {(backend, workers): 3.0 for backend in ("thread", "process") for 
 
 
 def _verdict(speedups: dict[tuple[str, int], float], seed: int = 1, **measure: Any) -> tuple[Run, Verdict]:
-    run = simulate(np.random.default_rng(seed), lognormal, speedups, replace(DEFAULT, **measure)).run
+    run = simulate(np.random.default_rng(seed), lognormal, speedups, replace(DEFAULT, **measure))
     (verdict,) = decide(run)
     return run, verdict
 

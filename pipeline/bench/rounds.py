@@ -71,7 +71,7 @@ class Rounds:
             For each arm its reply to the command `do`, and of the machine meanwhile, in seconds, machine_busy_s,
             machine_steal_s, machine_pressure_s and machine_throttled_s (see `machine.Machine`); after it,
             machine_frequency_hz, the mean of its cores, and machine_load, the threads that ran or wanted to, on average
-            over a minute. One reading between two repetitions serves both.
+            over a minute. Without `rest`, one reading between two repetitions serves both.
         """
         replies = {}
         for name in order:

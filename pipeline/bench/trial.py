@@ -21,6 +21,8 @@ from .rounds import Arm, ArmFailed, Rounds, ask
 
 #: So often, at most, the machine's capacity is probed between the rounds of a trial.
 PROBES = 4
+#: An arm runs so many batches, at most about, to tell where its time goes.
+INSTRUMENTED_BATCHES = 5
 
 START_ARM = Callable[[str, Message], AbstractContextManager[Arm]]
 
@@ -67,7 +69,7 @@ def run(description: Message, start_arm: START_ARM, scratch: Path, tell: Callabl
         "machine": None,
         "own_cpu_s": None,
     }
-    phases_s = record["phases_s"]
+    phases_s, began = record["phases_s"], time.perf_counter()
     try:
         with ExitStack() as stack:
             with _timed(phases_s, "interpreters"):
@@ -83,12 +85,17 @@ def run(description: Message, start_arm: START_ARM, scratch: Path, tell: Callabl
             if probe is not None:
                 with _timed(phases_s, "probe"):
                     probe.calibrate()
-            with _timed(phases_s, "rounds" if description["cold"] else "warm-up"):
-                warmup.run(description, arms, record, meter, scratch)
-            if not description["cold"]:
+            if description["cold"]:
+                with _timed(phases_s, "rounds"), _counting(record, meter):
+                    warmup.run(description, arms, record, meter, scratch)
+                    if probe is not None:
+                        record["capacity"].append(probe.measure())
+            else:
+                with _timed(phases_s, "warm-up"):
+                    warmup.run(description, arms, record, meter, scratch)
                 with _timed(phases_s, "rounds"):
                     _measure(description, arms, record, meter, probe, tell)
-            if description["spans"]:
+            if description["spans"] and _has_time(description, record, time.perf_counter() - began):
                 with _timed(phases_s, "warm-up"):  # likewise none of the rounds
                     _instrument(description, arms, record)
             with _timed(phases_s, "shutdown"):
@@ -104,6 +111,12 @@ def run(description: Message, start_arm: START_ARM, scratch: Path, tell: Callabl
     except ProbeDied as death:  # for want of memory, or by somebody's hand: no fault of the cell's
         record |= {"status": "not run", "reason": str(death)}
     return record
+
+
+def _has_time(description: Message, record: Message, passed_s: float) -> bool:
+    """Whether instrumented batches, a handful in each arm, fit into the trial: what it measured would be lost."""
+    batches_s: float = sum(arm["cold_s"] for arm in record["arms"].values())
+    return bool(passed_s + INSTRUMENTED_BATCHES * batches_s < description["timeout_s"])
 
 
 def _widest(description: Message) -> int:
@@ -155,19 +168,26 @@ def _measure(
     rng = random.Random(description["seed"])
     probed = {each * count // PROBES for each in range(PROBES)}
     rest = Rest()
-    before, own_before_s = meter.read(), own.cpu_s()
-    taken = Rounds(arms, meter, rest)
-    for done in range(count):
-        if probe is not None and done in probed:
+    with _counting(record, meter):
+        taken = Rounds(arms, meter, rest)
+        for done in range(count):
+            if probe is not None and done in probed:
+                rest.wait()
+                record["capacity"].append(probe.measure())
+                taken.skip()
+            rng.shuffle(order)
+            rounds.add(record, order, taken.take(order, "run", repeat=record["repeat"]))
+            tell({"rounds": done + 1})
+        if probe is not None:
             rest.wait()
             record["capacity"].append(probe.measure())
-            taken.skip()
-        rng.shuffle(order)
-        rounds.add(record, order, taken.take(order, "run", repeat=record["repeat"]))
-        tell({"rounds": done + 1})
-    if probe is not None:
-        rest.wait()
-        record["capacity"].append(probe.measure())
+
+
+@contextmanager
+def _counting(record: Message, meter: Meter) -> Iterator[None]:
+    """What the machine and our own processes used meanwhile."""
+    before, own_before_s = meter.read(), own.cpu_s()
+    yield
     record["machine"], own_s = since(before, meter.read()), own.cpu_s()
     record["own_cpu_s"] = None if own_s is None or own_before_s is None else own_s - own_before_s
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from . import check, rounds
 from .machine import Meter
 from .messages import Message
+from .own import Rest
 from .rounds import Arm, ArmFailed, Rounds, ask, say_where
 
 #: The shorter arm of a round lasts at least this long and this many ticks of the clock.
@@ -23,7 +24,7 @@ MOST_STRETCHED_S = 0.250
 def run(description: Message, arms: Mapping[str, Arm], record: Message, meter: Meter, scratch: Path) -> None:
     """One batch through every arm, kept as cold; then compare, calibrate."""
     order = random.Random(description["seed"]).sample(list(arms), len(arms))
-    replies = Rounds(arms, meter).take(order, "cold")
+    replies = Rounds(arms, meter, Rest()).take(order, "cold")
     for name, reply in replies.items():
         record["arms"][name] |= {"cold_s": reply["batch_s"], "peak_rss_bytes": reply["rss_bytes"]}
     if description["workload"]["check"] != "none":

@@ -112,7 +112,7 @@ def _on_many_workers(run: Run, summary: pd.DataFrame) -> str:
 
 def _headline(verdict: Verdict) -> Headline:
     answer, gain, marked = _ANSWERS.get(verdict.decision, ""), "", False
-    if verdict.decision == NOT_ENOUGH and not verdict.unresolved:
+    if verdict.nothing_ran:
         answer = "Nothing could be measured"
     elif verdict.chosen is not None:
         speedup = verdict.chosen.speedup

@@ -40,7 +40,19 @@ def sentences(run: Run) -> tuple[str, ...]:
         f"its interval, of at most {seconds(measure.timeout_s)} each; a slow cell's budget may end it before. This run "
         f"holds {trials}{ended}."
     )
-    return (pairs, intervals, profile, *_batches(run))
+    return (pairs, intervals, profile, *_play_off(run), *_batches(run))
+
+
+def _play_off(run: Run) -> list[str]:
+    if not run.matches:
+        return []
+    count, trials = len(run.matches), sum(len(match.trials) for match in run.matches.values())
+    matches = "1 match" if count == 1 else f"{count:,} matches"
+    said = (
+        f"After the sweep the fastest cell and those that came near it met in {matches} of {trials:,} trials in all: "
+        "the plain loop and both cells in the same rounds. What is recommended, and its figures, rest on these."
+    )
+    return [said]
 
 
 def _repeats(run: Run) -> str:

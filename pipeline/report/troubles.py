@@ -56,12 +56,12 @@ def printed(run: Run, variants: Mapping[str, str]) -> tuple[Excerpt, ...]:
     cells = {cell["id"]: cell for cell in run.cells}
     places: dict[tuple[str, str], list[str]] = {}
     for record in run.records:
-        if record["kind"] not in ("preflight", "trial"):
+        if record["kind"] not in ("preflight", "trial", "play-off"):
             continue
         for arm, text in record.get("printed", {}).items():
-            cell = cells.get(record["cell"])
+            cell = cells.get(record["leader"] if arm == "leader" else record["cell"])
             workload = one_line(cell["name"] if cell else record["name"])
-            place = _name(cell, variants) if cell and arm == "cell" else "a plain loop"
+            place = _name(cell, variants) if cell and arm != "anchor" else "a plain loop"
             listed = places.setdefault((workload, excerpt(text, head=20)), [])
             if place not in listed:
                 listed.append(place)

@@ -27,7 +27,9 @@ def describe(run: Run) -> Unfinished | None:
         return None
     done, count = _done(run), len(run.measured)
     cells = "1 cell" if count == 1 else f"{count:,} cells"
-    sentence = f"This run is not finished: {done:,} of {cells} {'is' if done == 1 else 'are'} done. To go on with it:"
+    open_end = ", and the play-off is not" if done == count else ""
+    done_ = f"{done:,} of {cells} {'is' if done == 1 else 'are'} done{open_end}"
+    sentence = f"This run is not finished: {done_}. To go on with it:"
     # With fresh=true the same command would start another run.
     return Unfinished(sentence, re.sub(r"(?<![\w.])fresh=\w+", "fresh=false", clean(run.header["command"])))
 
@@ -37,7 +39,7 @@ def _done(run: Run) -> int:
     cells = tuple(map(_cell, run.header["cells"]))
     sweep = Sweep("", cells, run.measure, margin=run.margin, seed=0, fresh=False, output="", runner="")
     progress = Bag(sweep, run.records).progress().values()
-    return sum(each.done and each.evidence.status != "not run" for each in progress)
+    return sum(each.done and each.leader is None and each.evidence.status != "not run" for each in progress)
 
 
 def _cell(record: Record) -> Cell:

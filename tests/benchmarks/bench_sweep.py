@@ -42,7 +42,7 @@ def _default(folder: Path) -> list[Figure]:
     began = time.time()
     wall_s(["-m", "pipeline", "-m", "name=default"], folder)
     whole_s = time.time() - began
-    trials = [record for record in _records(folder, "default") if record["kind"] == "trial"]
+    trials = [record for record in _records(folder, "default") if record["kind"] in ("trial", "play-off")]
     spent = {key: sum(trial["phases_s"].get(key, 0.0) for trial in trials) for key in ("interpreters", *INSIDE)}
     inside = sum(spent[key] for key in INSIDE) / whole_s
     rest = f"of {whole_s:.0f} s; interpreters and imports took {spent['interpreters'] / whole_s:.1%}, and"

@@ -27,7 +27,7 @@ HEAD = """# Are the conclusions true?
 
 What `make truth` measures, and how it came out. Simulated rows play noise models and recorded traces of identical code
 (`tests/truth/traces`) through the real scheduling, stopping, play-off and verdict; no time passes. Live rows really
-measure workloads whose answer is known, on the machine that the section names. A bar that is not met stays in the table.
+measure workloads whose answer is known, on the machine that the section names. What is not met stays in the table.
 `python -m tests.truth SECTION ...` takes some sections again and leaves the others as they are.
 """
 

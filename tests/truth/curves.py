@@ -150,7 +150,7 @@ def measure(rng: np.random.Generator, model: Model, curve: Curve, counts: Sequen
 
 def measure_adaptively(rng: np.random.Generator, model: Model, curve: Curve, counts: Sequence[int]) -> list[Point]:
     """The same through the real scheduling and stopping, whose looks share alpha."""
-    run = simulate(rng, model, {("thread", workers): curve.speedup(workers) for workers in counts}).run
+    run = simulate(rng, model, {("thread", workers): curve.speedup(workers) for workers in counts})
     points = []
     for cell in run.cells:
         plan = run.plan(cell)

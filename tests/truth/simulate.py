@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ from pipeline.cells import Cell, Measure, Sweep, Workload
 from pipeline.evidence import Run
 from pipeline.journal import SCHEMA
 from pipeline.sweep import Bag, Turn
-from pipeline.verdict import Verdict, decide
 
 from .noise import Floats, Model
 
@@ -26,30 +25,17 @@ Pool = tuple[str, int]
 """Backend and workers."""
 
 
-@dataclass(frozen=True)
-class Simulated:
-    """A simulated run: its records are a journal's."""
-
-    run: Run
-
-    @property
-    def verdict(self) -> Verdict:
-        """The verdict on its one workload."""
-        (only,) = decide(self.run)
-        return only
-
-
 def simulate(
     rng: np.random.Generator,
     model: Model,
     speedups: Mapping[Pool, float],
     measure: Measure = DEFAULT,
     batch_s: float = BATCH_S,
-    drawn: Model | None = None,
-) -> Simulated:
-    """One run of cells (backend, workers) with known speed-ups, under one model of noise.
+) -> Run:
+    """One run of cells (backend, workers) with known speed-ups, under one model of noise; its records are a journal's.
 
-    Where three arms meet, the third's noise is the second column of a further draw, of `drawn` if given.
+    Where three arms meet, the third runs between the rounds of the two others, in the model's order of time: it has the
+    noise of the machine in common with them, and of the processes that of the first.
     """
     workload = Workload("w", "m:f", None, 16, {}, "auto", "auto", None)
     cells = {pool: Cell(workload, *pool, {}, {}, None) for pool in speedups}
@@ -76,12 +62,14 @@ def simulate(
     records = [header, _preflight(workload, batch_s)]
     bag = Bag(sweep, records)
     while (turn := bag.next()) is not None:
-        log_s = model(rng, turn.plan.rounds)
-        if turn.leader is not None:
-            log_s = np.column_stack([log_s, (drawn or model)(rng, turn.plan.rounds)[:, 1]])
+        if turn.leader is None:
+            log_s = model(rng, turn.plan.rounds)
+        else:
+            twice = model(rng, 2 * turn.plan.rounds)
+            log_s = np.column_stack([twice[::2], twice[1::2, 0]])
         records.append(_trial(turn, log_s + np.log(batch_s), truth))
         bag.add(records[-1])
-    return Simulated(Run(tuple(records)))
+    return Run(tuple(records))
 
 
 def _record(kind: str, **content: Any) -> dict[str, Any]:
