@@ -128,7 +128,8 @@ class LiveTable:
             table.add_row(mark, escape(_name(each, self._names)), str(rounds), escape(_state(each)))
         passed = self._clock() - self._began
         left = _expected(progress)
-        to_go = "" if left is None else f", at most {duration(left)} to go"
+        to_come = "" if any(each.leader for each in progress.values()) else " before the play-off"
+        to_go = "" if left is None else f", at most {duration(left)} to go{to_come}"
         done = sum(each.done for each in progress.values())
         return Group(
             f"[bold]{escape(self._title)}", table, f"{done} of {len(progress)} done, {duration(passed)}{to_go}"

@@ -74,8 +74,9 @@ def find(cell: Record, evidence: Evidence, cores: int) -> list[Flag]:
 
 
 def is_unfit(cell: Record, evidence: Evidence) -> bool:
-    """Whether the cell is left out of the verdict; how many cores there are makes no difference to that."""
-    return not UNFIT.isdisjoint(flag.name for flag in find(cell, evidence, cores=1))
+    """Whether the cell is left out of the verdict."""
+    finders = (_throttled, _not_repeatable)
+    return bool(evidence.trials) and any(list(finder(cell, evidence, cores=1)) for finder in finders)
 
 
 def _starved(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:

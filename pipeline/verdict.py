@@ -76,7 +76,13 @@ class Scaling:
     def sentence(self) -> str:
         """For a person."""
         name = f"{self.backend} with {self.variant}" if self.variant else self.backend
-        return f"{name}: {scaling.say(self.found, self.backend)}"
+        fractions = [
+            f"{scaling.karp_flatt(point).estimate:.1%} on {point.workers}"
+            for point in self.found.points
+            if point.workers > 1
+        ]
+        by_count = f" Serial fraction by Karp and Flatt: {', '.join(fractions)}." if fractions else ""
+        return f"{name}: {scaling.say(self.found, self.backend)}{by_count}"
 
     def to_json(self) -> dict[str, Any]:
         """As `verdict.json` has it."""

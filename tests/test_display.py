@@ -93,7 +93,7 @@ def test_each_cell_has_a_row_with_its_rounds_and_interval() -> None:
         "> io, 2 threads 13 0.053x",
         "io, 3 threads 0",
         "✓ io, 4 threads 0 failed: ValueError: no",
-        "2 of 4 done, 1 s, at most 20 s to go",
+        "2 of 4 done, 1 s, at most 20 s to go before the play-off",
     ]
 
 
@@ -134,7 +134,7 @@ def test_how_long_it_will_take_is_said_once_something_was_measured() -> None:
     screen.table.begin(_sweep(one, two), Path("outputs/run"), resumed=0)
     assert screen.after(1, _progress(one), _progress(two))[-1].strip() == "0 of 2 done, 1 s"
     lines = screen.after(64, _progress(one, trials=1, left=2), _progress(two, left=30))
-    assert lines[-1].strip() == "0 of 2 done, 1 min 5 s, at most 2 min 8 s to go"
+    assert lines[-1].strip() == "0 of 2 done, 1 min 5 s, at most 2 min 8 s to go before the play-off"
 
 
 def test_it_is_not_drawn_more_often_than_every_half_second() -> None:

@@ -26,7 +26,8 @@ def files(run: Run) -> Iterator[tuple[str, str | bytes]]:
     open_end = unfinished.describe(run)
     run = clean_run(run)
     summary, samples = tables.summarise(run), tables.samples(run)
-    drawings = figures.draw_all(summary, samples)  # before the verdict, which imports SciPy: seaborn does without
+    # Before the verdict: once that has imported SciPy, seaborn would have it import its statistics, too, for 1.5 s.
+    drawings = figures.draw_all(summary, samples)
     verdicts = verdict.decide(run)
     yield "config.yaml", data.config_yaml(run)
     yield "environment.json", data.environment_json(run)

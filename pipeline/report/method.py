@@ -9,7 +9,7 @@ from .surroundings import MOST_WORKLOADS
 from .text import first_line
 
 _LEAST, _MOST = "20 ms", "250 ms"
-"""As in `bench.trial`, which reports don't import: a journal's numbers were made by the protocol of its time."""
+"""As in `bench.warmup`, which reports don't import: a journal's numbers were made by the protocol of its time."""
 
 
 def sentences(run: Run) -> tuple[str, ...]:
