@@ -219,8 +219,8 @@ def neighbours(runs: int = 20) -> Iterator[Row]:
         yield _neighbour(folder, ["workload=cpu", *common, "name=cpu"], runs // 2, may_blame=True)
         yield _neighbour(folder, [*known("derive"), *common], runs - runs // 2, may_blame=False)
         busy = _with_neighbours(folder, ["workload=cpu", "workers=2,4", "name=busy"], 2, in_mid_run=False)
-    is_met = busy.choice[:2] in (("not enough evidence", None), ("use", "process"))
-    yield Row("cpu, two spinning neighbours", "refuse or hold", " ".join(map(str, busy.choice)), is_met)
+        is_met = busy.choice[:2] in (("not enough evidence", None), ("use", "process"))
+        yield Row("cpu, two spinning neighbours", "refuse or hold", " ".join(map(str, busy.choice)), is_met)
 
 
 def _neighbour(folder: Path, words: Sequence[str], runs: int, *, may_blame: bool) -> Row:
