@@ -414,14 +414,17 @@ def test_markdown_escapes_what_it_is_given(hostile: Files) -> None:
     outside = re.sub(r"^(`{3,})\w+\n.*?\n\1$", "", text(hostile, "report.md"), flags=re.DOTALL | re.MULTILINE)
     assert not re.search(r"(?<!\\)<(?!/?(details|summary)>)", outside)
     assert not re.search(r"(?<![\\!])\[", outside)
-    rows = [line for line in outside.splitlines() if line.startswith("| ")]
-    assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1
+    tables = [block for block in outside.split("\n\n") if block.startswith("| ")]
+    assert len(tables) == 2
+    for table in tables:
+        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}) == 1
 
 
 def test_a_spreadsheet_runs_nothing(hostile: Files) -> None:
     rows = list(csv.DictReader(io.StringIO(text(hostile, "summary.csv"))))
     assert "'=cmd|x" in {row["backend"] for row in rows}
-    assert not any(value.startswith(("=", "+", "-", "@")) for row in rows for value in row.values())
+    texts = [value for row in rows for name, value in row.items() if not name.endswith("_s")]  # numbers may be negative
+    assert not any(value.startswith(("=", "+", "-", "@")) for value in texts)
 
 
 def test_variants_get_lines_of_their_own() -> None:
