@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import platform
 import re
 import sys
@@ -53,7 +54,7 @@ def main() -> int:
 def keep(name: str, rows: list[Row]) -> None:
     """Put a section into the page, where the sections stand in their order."""
     kept = _sections(PAGE.read_text()) if PAGE.exists() else {}
-    about = (SECTIONS[name].__doc__ or "").strip()
+    about = inspect.cleandoc(SECTIONS[name].__doc__ or "")
     kept[name] = f"{about}\n\n{_where()}\n\n{table(rows)}"
     parts = [HEAD, *(f"## {each}\n\n{kept[each]}\n" for each in SECTIONS if each in kept)]
     PAGE.write_text("\n".join(parts))

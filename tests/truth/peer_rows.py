@@ -16,7 +16,10 @@ QUIET = "quiet"
 
 
 def peers(repeats: int = 1_000) -> Iterator[Row]:
-    """The 95th percentile of the A/A ratio's error: ours as a share of each tool's, at its defaults and interleaved."""
+    """The 95th percentile of the A/A ratio's error: ours as a share of each tool's, at its defaults and interleaved.
+
+    Stretches of one recording overlap: in brackets is how many independent ones there are, so these rows are rough.
+    """
     from . import peers as tools
 
     for name in sorted(traces.NAMES, key=lambda name: (name == QUIET, name)):
