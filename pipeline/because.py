@@ -172,7 +172,8 @@ def where_time_is_lost(candidates: Sequence[Candidate]) -> list[str]:
             continue
         part, lost_s = max(((what, getattr(parts, what) or 0.0) for what in _LOSSES), key=lambda found: found[1])
         if lost_s > _MUCH * batch_s:
-            said.append(f"What most keeps {each.name} from their ideal is {_LOSSES[part]}: {lost_s / batch_s:.0%} of a batch.")
+            share = f"{lost_s / batch_s:.0%} of a batch"
+            said.append(f"What most keeps {each.name} from their ideal is {_LOSSES[part]}: {share}.")
     return said
 
 
