@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from .cells import Measure
 from .evidence import Evidence, Run
-from .plan import SWEEP_ALPHA, Preflight, plan_cell
+from .plan import MOST_RIVALS, STATEMENT_ALPHA, SWEEP_ALPHA, Preflight, plan_cell
 from .statistics import order_rank
 
 
@@ -20,7 +20,9 @@ def more_trials(run: Run, cells: Collection[str]) -> str:
     """
     measure, anchors = run.measure, {cell["id"]: cell["anchor"] for cell in run.cells}
     looks = {id_: Preflight.of(run.preflights[anchors[id_]]) for id_ in cells}
-    alpha = min(plan_cell(measure, look).each_look(SWEEP_ALPHA) for look in looks.values()) / len(run.measured)
+    # One cell of the sweep, or the chosen one in the play-off, whichever is held to more.
+    strictest = min(SWEEP_ALPHA / len(run.measured), STATEMENT_ALPHA / (MOST_RIVALS + 1))
+    alpha = min(plan_cell(measure, look).each_look(strictest) for look in looks.values())
     fewest = next(n for n in itertools.count(1) if order_rank(n, alpha) > 0)
     asked = replace(measure, trials=max(fewest, measure.trials))
     budget_s = max(_needed_s(asked, look, run.evidence[id_]) for id_, look in looks.items())

@@ -15,6 +15,7 @@ from typing import Any
 
 from .evidence import Evidence
 from .journal import Record
+from .thresholds import GIL_HELD
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def _parts(anchor: dict[str, Any], arm: Record, cell: Record) -> dict[str, float
 
 def _has_gil(arm: Record, cell: Record) -> bool:
     gil = arm["instrumented"].get("gil_held")
-    return cell["backend"] == "thread" and gil is not None and gil > 0.5
+    return cell["backend"] == "thread" and gil is not None and gil >= GIL_HELD
 
 
 def _median(values: list[float | None]) -> float | None:

@@ -6,18 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from . import flags, statistics
-from .advice import more_trials
+from . import statistics
 from .attribution import attribute
 from .evidence import Evidence, Run
 from .journal import Record
-from .playoff import Candidate, Stage
+from .playoff import Candidate
 from .statistics import Speedup
 from .wording import megabytes, seconds, times
 
-CPU_BOUND = 0.7
-"""A plain loop that keeps a core busy for more than this share of its time computes, and a pool that does so with all
-cores competes for them."""
 _LOSSES = {
     "phases_s": "what the job does outside of the map",
     "dispatch_s": "handing out tasks and serialising inputs and results",
@@ -95,6 +91,10 @@ def cost_and_gain(chosen: Candidate, preflight: Record, pays_from: int | None) -
     batch_s, serial_s = evidence.middle("cell", "batch_s"), evidence.middle("anchor", "batch_s")
     memory = "" if math.isinf(chosen.peak_rss_bytes) else f", and its peak memory is {megabytes(chosen.peak_rss_bytes)}"
     pays = "" if pays_from is None else f"; where it is opened for one job, that pays from {pays_from:,} such tasks on"
+    if chosen.cell["workload"]["job"] and batch_s is not None and serial_s is not None:
+        whole_s = once(chosen) + batch_s
+        does = "pays" if whole_s < serial_s else "does not pay"
+        pays = f"; opened for one such job it {does}: {seconds(whole_s)} in all"
     gain = f"{times(speedup)} as fast, in {speedup.rounds} rounds of {speedup.trials} trials"
     said = [
         f"With {chosen.name} a batch of {tasks} takes {seconds(batch_s)}, in a loop {seconds(serial_s)}: {gain}.",
@@ -129,6 +129,8 @@ def against_the_rest(run: Run, podium: Podium, margin: float) -> list[str]:
         said.append(
             f"Not settled whether within {margin:.0%} of the fastest: {open_}{_to_settle(run, podium, margin / 2)}."
         )
+        if run.header["definition"].get("protocol") == 1:
+            said.append("They did not meet on fresh rounds: this run was measured before there were play-offs.")
         if {each.backend for each in podium.unresolved} == {chosen.backend}:
             counts = " or ".join(str(each.workers) for each in podium.unresolved)
             said.append(f"So the backend is settled, and how many workers is not: {counts} may do as well.")
@@ -189,53 +191,6 @@ def nothing_shown(candidates: Sequence[Candidate], margin: float) -> list[str]:
         f"the best so far, {best.name}, is {times(best.speedup)} as fast{needed}."
     )
     return [said]
-
-
-def on_a_shared_machine(run: Run, candidates: Sequence[Candidate], stages: Sequence[Stage]) -> list[str]:
-    """Why nothing can be said of pools: they compete for cores that others used; empty where they don't, or nobody did.
-
-    A neighbour leaves the plain loop its core and takes a part of the pool's; and the more workers a pool has, the
-    larger is its share. So neither "stay serial" nor a count would hold on the machine alone.
-    """
-    measured = [(each.cell, each.evidence) for each in candidates]
-    measured += [
-        (rival.cell, played)
-        for stage in stages
-        for rival in stage.rivals
-        if (played := run.matches.get((stage.leader.id, rival.id))) is not None
-    ]
-    seen = [
-        flag
-        for cell, evidence in measured
-        if cell["workers"] > 1 and _competes_for_cores(evidence, run.cores)
-        for flag in flags.find(cell, evidence, run.cores)
-        # Where cores are hyper-threads or under a quota, they never are worth more: that is the machine itself.
-        if flag.name in (flags.SHARED if run.has_whole_cores else flags.SHARED - {flags.STARVED})
-    ]
-    if not seen:
-        return []
-    is_starved = {flag.name for flag in seen} == {flags.STARVED}
-    said = "The machine gave less than its cores" if is_starved else "The machine was busy with other things"
-    said += (
-        f" meanwhile ({seen[0].detail}), which slows pools and not the plain loop, and leaves more to pools of more "
-        "workers: what was measured does not hold for the machine alone; measure again when it is quieter."
-    )
-    return [said]
-
-
-def _competes_for_cores(evidence: Evidence, cores: int) -> bool:
-    loop, pool = evidence.cores_used("anchor"), evidence.cores_used("cell")
-    return (loop is not None and loop > CPU_BOUND) or (pool is not None and pool > CPU_BOUND * cores)
-
-
-def scope(run: Run, candidates: Sequence[Candidate]) -> list[str]:
-    """For which trials the claims hold: for all that could be made, or for the measured ones alone."""
-    few = {each.id for each in candidates if not each.speedup.beyond_these_trials}
-    if not few:
-        return []
-    more = more_trials(run, few)
-    said = "These trials only: there are too few of them to tell how much another start of the processes would differ"
-    return [f"{said}; {more} takes enough." if more else f"{said}."]
 
 
 def rounds_needed(ratios: Sequence[tuple[Speedup, float]], half_width: float, alpha: float) -> str:

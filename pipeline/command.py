@@ -270,8 +270,8 @@ def _report(folder: Path) -> int:
     text = summary_text(run_)
     with _unheard(sys.stdout):
         print(f"{text}\nreport: {folder / 'report.html'}")
-    unmeasured = [each for each in run_.evidence.values() if each.status not in ("measured", "unsupported")]
-    return SOME_NOT_MEASURED if unmeasured else ALL_MEASURED
+    ended = {each.status for each in (*run_.evidence.values(), *run_.matches.values())}
+    return SOME_NOT_MEASURED if ended - {"measured", "unsupported"} else ALL_MEASURED
 
 
 _REPORT_HELP = """usage: python -m pipeline report RUN

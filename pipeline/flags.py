@@ -1,4 +1,4 @@
-"""What restricts the claims about a cell, without changing a number: each flag with its threshold in one place."""
+"""What restricts the claims about a cell, without changing a number; `thresholds` says from where on."""
 
 from __future__ import annotations
 
@@ -6,42 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from . import thresholds
 from .evidence import Evidence
 from .journal import Record
 from .plan import ALPHA
 
-OTHERS_SHARE = 0.10
-"""Crowded: others used more than this share of the machine's cores."""
-LEAST_CAPACITY = 1.5
-"""Starved: two or more cores were asked for, and the probes got less than this many out of the machine,"""
-LEAST_CAPACITY_SHARE = 0.6
-"""or less than this share of those that were asked for and are there."""
-STOLEN_SHARE = 0.02
-"""Stolen: the hypervisor gave more than this share of the cores to others."""
-PRESSURE_SHARE = 0.05
-"""Noisy: while the plain loop ran, somebody waited for a core for more than this share of the time (PSI),"""
-LEAST_COUNTED_S = 0.01
-"""of a repetition that lasted at least this long: reading the counters takes time as well;"""
-ANCHOR_VARIATION = 0.10
-"""or half the spread of the middle 80 % of the plain loop's times is over this share of their median."""
-THROTTLED_SHARE = 0.01
-"""Throttled: a quota held the container back for more than this share of the time."""
-DRIFT = 0.10
-"""Drifting: the plain loop's last trials took so much longer or shorter than its first ones."""
-REPEATABLE = 0.5
-"""Not repeatable: a warm batch takes less than this share of the first one,"""
-LEAST_COLD_S = 0.005
-"""which lasted at least this long."""
-SEVERAL_CORES = 1.1
-"""Oversubscribed: the plain loop itself uses more than so many cores, so the thread pools it has are at work, and
-workers with more such threads than there are cores stand in one another's way."""
-IMPOSSIBLE = 1.1
-"""Impossible: so many times as much CPU work was done at once as the machine offered, beyond both intervals.
-
-It was less work, or each worker's share of the data fits into a cache of its own."""
-
 STARVED, CROWDED, STOLEN, THROTTLED = "starved", "crowded", "stolen", "throttled"
-NOT_REPEATABLE, IMPOSSIBLE_, OVERSUBSCRIBED = "not repeatable", "impossible", "oversubscribed"
+NOT_REPEATABLE, IMPOSSIBLE, OVERSUBSCRIBED = "not repeatable", "impossible", "oversubscribed"
+NOISY, DRIFTING, IDLE = "noisy", "drifting", "idle workers"
 
 SHARED = frozenset({STARVED, CROWDED, STOLEN})
 """Others had a part of the machine: more workers then get a larger share of it, whatever they would get alone."""
@@ -82,36 +54,38 @@ def is_unfit(cell: Record, evidence: Evidence) -> bool:
 def _starved(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
     capacity = evidence.capacity
     offered = min(cell["workers"], cores)
-    if capacity is not None and capacity.estimate < max(LEAST_CAPACITY, LEAST_CAPACITY_SHARE * offered):
+    if capacity is not None and capacity.estimate < max(
+        thresholds.LEAST_CAPACITY, thresholds.LEAST_CAPACITY_SHARE * offered
+    ):
         yield Flag(STARVED, f"the machine offered {capacity.estimate:.2f} of {offered} cores")
 
 
 def _crowded(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
     others = _share(evidence.trials, "busy_s", minus_own=True)
-    if others is not None and others / cores > OTHERS_SHARE:
+    if others is not None and others / cores > thresholds.OTHERS_SHARE:
         yield Flag(CROWDED, f"others used {others / cores:.0%} of the cores")
 
 
 def _stolen(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
     share = _share(evidence.trials, "steal_s")
-    if share is not None and share / cores > STOLEN_SHARE:
+    if share is not None and share / cores > thresholds.STOLEN_SHARE:
         yield Flag(STOLEN, f"the hypervisor gave {share / cores:.0%} of the cores to others")
 
 
 def _noisy(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
     pressure, used = _pressure(evidence.trials), evidence.cores_used("anchor")
-    waits_for_itself = used is not None and used > SEVERAL_CORES
-    if pressure is not None and pressure > PRESSURE_SHARE and not waits_for_itself:
-        yield Flag("noisy", f"while the plain loop ran, others waited for a core for {pressure:.0%} of the time")
+    waits_for_itself = used is not None and used > thresholds.SEVERAL_CORES
+    if pressure is not None and pressure > thresholds.PRESSURE_SHARE and not waits_for_itself:
+        yield Flag(NOISY, f"while the plain loop ran, others waited for a core for {pressure:.0%} of the time")
         return
     spread = _anchor_variation(evidence.trials)
-    if spread is not None and spread > ANCHOR_VARIATION:
-        yield Flag("noisy", f"the plain loop varied by {spread:.0%}")
+    if spread is not None and spread > thresholds.ANCHOR_VARIATION:
+        yield Flag(NOISY, f"the plain loop varied by {spread:.0%}")
 
 
 def _throttled(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
     share = _throttled_share(evidence.trials)
-    if share is not None and share > THROTTLED_SHARE:
+    if share is not None and share > thresholds.THROTTLED_SHARE:
         yield Flag(THROTTLED, f"a quota held it back for {share:.0%} of the time")
 
 
@@ -121,14 +95,14 @@ def _drifting(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
     if third == 0:
         return
     change = median(middles[-third:]) / median(middles[:third]) - 1
-    if abs(change) > DRIFT:
-        yield Flag("drifting", f"the plain loop became {abs(change):.0%} {'slower' if change > 0 else 'faster'}")
+    if abs(change) > thresholds.DRIFT:
+        yield Flag(DRIFTING, f"the plain loop became {abs(change):.0%} {'slower' if change > 0 else 'faster'}")
 
 
 def _oversubscribed(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
     used = evidence.cores_used("anchor")
     pools = [each for trial in evidence.trials for each in trial["arms"]["cell"].get("pools") or ()]
-    if cell["workers"] < 2 or not pools or used is None or used < SEVERAL_CORES:
+    if cell["workers"] < 2 or not pools or used is None or used < thresholds.SEVERAL_CORES:
         return
     pool = max(pools, key=lambda each: int(each["threads"]))
     if cell["workers"] * pool["threads"] > cores:
@@ -142,7 +116,12 @@ def _oversubscribed(cell: Record, evidence: Evidence, cores: int) -> Iterator[Fl
 def _not_repeatable(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
     # The plain loop's alone: a pool's first batch is slower for reasons of its own.
     cold_s, warm_s = evidence.middle("anchor", "cold_s"), evidence.middle("anchor", "batch_s")
-    if cold_s is not None and warm_s is not None and cold_s > LEAST_COLD_S and warm_s < REPEATABLE * cold_s:
+    if (
+        cold_s is not None
+        and warm_s is not None
+        and cold_s > thresholds.LEAST_COLD_S
+        and warm_s < thresholds.REPEATABLE * cold_s
+    ):
         yield Flag(NOT_REPEATABLE, f"later batches take {warm_s / cold_s:.0%} of the first")
 
 
@@ -150,17 +129,17 @@ def _impossible(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
     # In cores' worth of the plain loop's CPU work: waiting overlaps as much as it likes. A loop with threads of its
     # own, another interpreter or other variables are other work.
     used, capacity = evidence.cores_used("anchor"), evidence.capacity
-    if used is None or capacity is None or used > SEVERAL_CORES or cell.get("env") or cell.get("python"):
+    if used is None or capacity is None or used > thresholds.SEVERAL_CORES or cell.get("env") or cell.get("python"):
         return
     least = evidence.speedup(ALPHA).low * used
-    if least > IMPOSSIBLE * capacity.high:
-        yield Flag(IMPOSSIBLE_, f"the work of {least:.2f} cores, where the machine offered {capacity.estimate:.2f}")
+    if least > thresholds.IMPOSSIBLE * capacity.high:
+        yield Flag(IMPOSSIBLE, f"the work of {least:.2f} cores, where the machine offered {capacity.estimate:.2f}")
 
 
 def _idle_workers(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
     busy = [trial["arms"]["cell"]["busy"] for trial in evidence.trials if "busy" in trial["arms"]["cell"]]
     if busy and busy[0] < cell["workers"]:
-        yield Flag("idle workers", f"{busy[0]} of {cell['workers']} busy")
+        yield Flag(IDLE, f"{busy[0]} of {cell['workers']} busy")
 
 
 def _not_compared(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
@@ -222,7 +201,7 @@ def _pressure(trials: Sequence[Record]) -> float | None:
     for trial in trials:
         anchor = trial["arms"]["anchor"]
         for batch_s, pressure_s in zip(anchor["batch_s"], anchor.get("machine_pressure_s") or (), strict=False):
-            if pressure_s is not None and batch_s * trial["repeat"] >= LEAST_COUNTED_S:
+            if pressure_s is not None and batch_s * trial["repeat"] >= thresholds.LEAST_COUNTED_S:
                 waited_s += pressure_s
                 passed_s += batch_s * trial["repeat"]
     return waited_s / passed_s if passed_s else None

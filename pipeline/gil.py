@@ -9,16 +9,8 @@ from . import flags
 from .attribution import attribute
 from .evidence import Evidence, Run
 from .playoff import Candidate
+from .thresholds import BLOCKED, FILLED, GIL_HELD, LEAST_CAPACITY, NO_GAIN
 from .wording import factor
-
-NO_GAIN = 1.15
-"""Threads whose speed-up's upper bound is under this gain nothing; processes whose lower bound is over it gain."""
-FILLED = 0.9
-"""The loop's CPU time and wait for a core fill at least this share of its wall time: it waits for nothing else."""
-BLOCKED = 0.2
-"""Threads that take turns are blocked for 1 - 1/N of their time; at least this share of that must be seen."""
-HELD = 0.5
-"""And a thread with nothing to do but wake up has to wait for the GIL at this share of its awakenings at least."""
 
 
 def explain(run: Run, candidates: Sequence[Candidate]) -> list[str]:
@@ -93,9 +85,9 @@ def _is_to_blame(threads: Candidate) -> bool:
         and blocked is not None
         and blocked >= BLOCKED * (1 - 1 / threads.workers)
         and held is not None
-        and held >= HELD
+        and held >= GIL_HELD
         and capacity is not None
-        and capacity.estimate >= flags.LEAST_CAPACITY
+        and capacity.estimate >= LEAST_CAPACITY
     )
 
 

@@ -10,10 +10,11 @@ from typing import Any
 from .cells import Cell, Measure
 from .statistics import order_rank
 
-PROTOCOL = 2
+PROTOCOL = 3
 """The number of the measuring protocol; part of a version.
 
 1: rounds of fresh pairs, looks at trial boundaries. 2: a play-off, instrumented batches, the machine read every round.
+3: trials of slow batches last half a second, too.
 """
 
 ALPHA = 0.05
@@ -99,8 +100,8 @@ def _plan(measure: Measure, round_s: float, least: int = 1) -> Plan:
     affordable = max(least, min(measure.max_rounds, int(measure.budget_s / round_s)))
     if measure.cold:
         return Plan(1, _doubling(min(affordable, max(measure.trials, FIRST_LOOK_ROUNDS)), affordable))
-    first = min(affordable, max(FIRST_LOOK_ROUNDS, math.ceil(measure.trials * LEAST_TRIAL_S / round_s)))
-    rounds = max(1, first // measure.trials)
+    wanted = max(math.ceil(LEAST_TRIAL_S / round_s), math.ceil(FIRST_LOOK_ROUNDS / measure.trials))
+    rounds = max(1, min(wanted, affordable // measure.trials))
     return Plan(rounds, _doubling(min(measure.trials, affordable), affordable // rounds))
 
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from .evidence import Run
 from .tables import summarise
 from .verdict import STAY_SERIAL, Verdict, decide
-from .wording import factor, pool_name, seconds, times
+from .wording import UP, factor, on_many_workers, pool_name, seconds, times
 
 WIDTH = 80
 _DETAIL = re.compile(r" \([^;]*\)")
@@ -31,7 +31,10 @@ def summary_text(run: Run) -> str:
     rows = summarise(run).to_dict("records")
     for verdict in decide(run):
         console.print()
-        console.print(_table([row for row in rows if row["workload"] == verdict.workload]))
+        shown = [row for row in rows if row["workload"] == verdict.workload]
+        console.print(_table(shown))
+        if any(_is_above(row) for row in shown):
+            console.print(f" {on_many_workers(run.attainable_cores)}")
         console.print()
         console.print(f"[bold]{escape(headline(verdict))}[/bold]")
         for sentence in verdict.because:
@@ -59,7 +62,8 @@ def _table(rows: Sequence[Mapping[Any, Any]]) -> Table:
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("note", overflow="fold")
     for row in rows:
-        name = " ".join(filter(None, (pool_name(row["backend"], row["workers"]), row["variant"])))
+        mark = UP if _is_above(row) else ""
+        name = " ".join(filter(None, (pool_name(row["backend"], row["workers"]), mark, row["variant"])))
         table.add_row(escape(name), *_figures(row), escape(_note(row)))
     return table
 
@@ -73,6 +77,10 @@ def _figures(row: Mapping[Any, Any]) -> tuple[str, str, str, str]:
     exists = row["speedup_low"] > 0 and math.isfinite(row["speedup_high"])
     interval = f"{factor(row['speedup_low'])} to {factor(row['speedup_high'])}" if exists else "none yet"
     return batch, estimate, interval, str(row["rounds"])
+
+
+def _is_above(row: Mapping[Any, Any]) -> bool:
+    return row["above_attainable"] is True  # nothing of the plain loop
 
 
 def _note(row: Mapping[Any, Any]) -> str:

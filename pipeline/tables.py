@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
+from statistics import median
 from typing import Any
 
 import pandas as pd
@@ -37,6 +39,7 @@ SUMMARY = [
     "startup_s",
     "shutdown_s",
     "cold_s",
+    "end_to_end_s",
     "cpu_s",
     "cores_used",
     "ideal_s",
@@ -53,12 +56,12 @@ SUMMARY = [
     "cell",
 ]
 """The summary's columns. Seconds are medians: `serial_s` and `batch_s` of one batch in the anchor and in the cell,
-`cold_s` of its first batch, `cpu_s` the CPU time of one batch in all of the cell's processes. `speedup` is the median
-over rounds of anchor time / cell time, with its pointwise 95 % interval; where not `beyond_these_trials`, the trials
-were too few to say how another start of the processes would differ. `efficiency` is the speed-up / workers,
-`capacity_efficiency` the speed-up / capacity, `above_attainable` whether there are more workers than cores to be had.
-`ideal_s` to `unexplained_s` sum up to `batch_s`: see `attribution.Parts`. `variant` names what else tells the cell from
-others of its workload, backend and workers."""
+`cold_s` of its first batch, `end_to_end_s` of start-up, first batch and shutdown together, `cpu_s` the CPU time of one
+batch in all of the cell's processes. `speedup` is the median over rounds of anchor time / cell time, with its pointwise
+95 % interval; where not `beyond_these_trials`, the trials were too few to say how another start of the processes would
+differ. `efficiency` is the speed-up / workers, `capacity_efficiency` the speed-up / capacity, `above_attainable` says
+whether there are more workers than cores to be had. `ideal_s` to `unexplained_s` sum up to `batch_s`: see
+`attribution.Parts`. `variant` names what else tells the cell from others of its workload, backend and workers."""
 
 COUNTERS = [
     "cpu_s",
@@ -154,6 +157,7 @@ def _anchor_row(run: Run, cell: Record) -> dict[str, Any]:
         "flags": "",
         "cell": cell["id"],
         **{what: middle(trials, "anchor", what) for what in ("startup_s", "shutdown_s", "cold_s", "cpu_s")},
+        "end_to_end_s": _end_to_end_s(trials, "anchor"),
         **{what: _whole(middle(trials, "anchor", what)) for what in ("peak_rss_bytes", "pss_bytes")},
     }
 
@@ -193,6 +197,7 @@ def _cell_row(run: Run, cell: Record, variant: str) -> dict[str, Any]:
             "efficiency": speedup.estimate / cell["workers"],
             "chunksize": evidence.trials[0]["arms"]["cell"]["options"].get("chunksize"),
             "cores_used": evidence.cores_used("cell"),
+            "end_to_end_s": _end_to_end_s(evidence.trials, "cell"),
             **{what: _whole(evidence.middle("cell", what)) for what in ("peak_rss_bytes", "pss_bytes")},
             **{
                 what: evidence.middle("cell", what)
@@ -200,6 +205,13 @@ def _cell_row(run: Run, cell: Record, variant: str) -> dict[str, Any]:
             },
         }
     )
+
+
+def _end_to_end_s(trials: Iterable[Record], arm: str) -> float | None:
+    """What a job costs for which a pool is opened: the median over trials."""
+    parts = [[trial["arms"][arm].get(what) for what in ("startup_s", "cold_s", "shutdown_s")] for trial in trials]
+    known = [sum(each) for each in parts if None not in each]
+    return median(known) if known else None
 
 
 def _whole(value: float | None) -> int | None:

@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import because, flags, gil, playoff, scaling, statistics
+from . import because, flags, gil, playoff, scaling, scope, statistics
 from .because import LeftOut, Podium
 from .evidence import Evidence, Run
 from .journal import Record
+from .law import Point
 from .plan import MOST_RIVALS, STATEMENT_ALPHA
 from .playoff import Candidate, Stage
 from .scaling import StrongScaling
 from .statistics import Speedup
+from .thresholds import CPU_BOUND
 from .wording import pool_name
 
 USE = "use"
@@ -105,17 +107,17 @@ def _decide(run: Run, anchor: Record, candidates: tuple[Candidate, ...]) -> Verd
         nothing_ran = not run.of_anchor(anchor["id"])
         return Verdict(workload, NOT_ENOUGH, nothing_ran=nothing_ran, because=(*left_out.all, *left_out.waiting))
     why = (*gil.explain(run, candidates), *because.where_time_is_lost(candidates))
-    scope = because.scope(run, candidates)
+    holds_for = scope.holds_for(run, candidates)
     stages = playoff.stages(candidates, lambda leader, rival: _result(run, leader, rival), margin)
-    shared = because.on_a_shared_machine(run, candidates, stages)
+    shared = scope.on_a_shared_machine(run, candidates, stages)
     nothing_helps = all(each.speedup.high < 1 + margin for each in candidates)
     if nothing_helps and not (left_out.unfit or left_out.waiting or shared):
-        said = (*because.nothing_helps(candidates, left_out, margin), *why, *left_out.all, *scope)
+        said = (*because.nothing_helps(candidates, left_out, margin), *why, *left_out.all, *holds_for)
         return Verdict(workload, STAY_SERIAL, because=said)
     podium = _podium(run, candidates, stages, margin) if stages else None
     if podium is None or shared:
         first = shared or because.nothing_shown(candidates, margin)
-        said = (*first, *left_out.all, *left_out.waiting, *scope)
+        said = (*first, *left_out.all, *left_out.waiting, *holds_for)
         return Verdict(workload, NOT_ENOUGH, unresolved=candidates, because=said)
     tasks = run.preflights[anchor["id"]]["tasks"]
     # A job's batch is the job, whatever it makes of its inputs.
@@ -126,7 +128,7 @@ def _decide(run: Run, anchor: Record, candidates: tuple[Candidate, ...]) -> Verd
         *why,
         *left_out.all,
         *left_out.waiting,
-        *because.scope(run, [*candidates, podium.chosen]),
+        *scope.holds_for(run, [*candidates, podium.chosen]),
     )
     return Verdict(workload, USE, podium.chosen, podium.ties, podium.unresolved, pays_from, said)
 
@@ -150,9 +152,9 @@ def _scaling(run: Run, candidates: Sequence[Candidate]) -> tuple[Scaling, ...]:
         plan = run.plan(counts[0].cell)
         assert plan is not None
         alpha = plan.each_look() / len(counts)
-        points = [scaling.Point(each.workers, each.evidence.speedup(alpha)) for each in counts]
+        points = [Point(each.workers, each.evidence.speedup(alpha)) for each in counts]
         # What waits overlaps beyond the cores; what computes does not.
-        busy = any((each.evidence.cores_used("anchor") or 0.0) > because.CPU_BOUND for each in counts)
+        busy = any((each.evidence.cores_used("anchor") or 0.0) > CPU_BOUND for each in counts)
         found.append(
             Scaling(backend, variant, scaling.strong_scaling(points, run.attainable_cores if busy else math.inf))
         )

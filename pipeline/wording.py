@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # a word or two needs no statistics at start
     from .statistics import Speedup
 
+UP = "\u2191"
+"""Marks a count of more workers than cores to be had."""
 _UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 
 
@@ -19,6 +21,11 @@ def pool_name(backend: str, workers: int) -> str:
     if workers == 1:
         return f"1 {backend}"
     return f"{workers} {backend}{'es' if backend.endswith('s') else 's'}"
+
+
+def on_many_workers(cores: float) -> str:
+    """What `UP` means."""
+    return f"{UP} More workers than the {cores:.3g} cores that can be had: what computes shares them."
 
 
 def seconds(value_s: float | None) -> str:

@@ -12,7 +12,8 @@ from dataclasses import replace
 import pytest
 from scipy.optimize import curve_fit
 
-from pipeline.scaling import Estimate, Law, Point, Refusal, karp_flatt, say, strong_scaling, turn
+from pipeline.law import Estimate, Law, Point, Refusal, turn
+from pipeline.scaling import karp_flatt, say, strong_scaling
 from pipeline.statistics import Speedup
 
 from .truth import curves

@@ -10,10 +10,10 @@ import pandas as pd
 
 from ..evidence import Run
 from ..verdict import NOT_ENOUGH, STAY_SERIAL, Verdict
-from ..wording import factor
+from ..wording import factor, on_many_workers
 from . import method, surroundings, these_trials, troubles, where_time_goes
 from .figures import Drawing
-from .summary_table import UP, Table, make_table
+from .summary_table import Table, make_table
 from .surroundings import Facts
 from .text import one_line, shorten
 from .troubles import Excerpt
@@ -106,8 +106,7 @@ def gather(
 def _on_many_workers(run: Run, summary: pd.DataFrame) -> str:
     if not summary["above_attainable"].fillna(value=False).any():
         return ""
-    cores = f"{run.attainable_cores:.3g}"
-    return f"{UP.strip()} More workers than the {cores} cores that can be had: what computes shares them."
+    return on_many_workers(run.attainable_cores)
 
 
 def _headline(verdict: Verdict) -> Headline:

@@ -9,12 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from ..wording import factor, megabytes, seconds
+from ..wording import UP, factor, megabytes, seconds
 from .text import first_line, one_line, shorten
 from .these_trials import DAGGER
 
-UP = " \u2191"
-"""Marks a count of more workers than cores to be had."""
 MOST_ROWS = 1_000
 """So many rows are shown; the files have all."""
 
@@ -85,7 +83,7 @@ def _number(key: str, how: Callable[[Any], str]) -> _Say:
 
 
 def _workers(record: Cell) -> str:
-    return f"{record['workers']}{UP if record['above_attainable'] else ''}"
+    return f"{record['workers']}{f' {UP}' if record['above_attainable'] else ''}"
 
 
 def _interval(record: Cell) -> str:

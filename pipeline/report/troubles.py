@@ -24,23 +24,29 @@ class Excerpt:
 
 
 def failures(run: Run, variants: Mapping[str, str]) -> tuple[Excerpt, ...]:
-    """The cells that were not measured, those with the same reason together."""
+    """The cells that were not measured and the matches that broke off, those with the same reason together."""
     names: dict[tuple[str, str, str], list[str]] = {}
     tracebacks: dict[tuple[str, str, str], str] = {}
-    for cell in run.cells:
-        evidence = run.evidence.get(cell["id"])
-        if evidence is None or evidence.status == "measured":
+    cells = {cell["id"]: cell for cell in run.cells}
+    ended = [
+        (cell, _name(cell, variants), run.evidence[cell["id"]]) for cell in run.cells if cell["id"] in run.evidence
+    ]
+    for (leader, rival), match in run.matches.items():
+        both = " against ".join(_name(cells[id_], variants) for id_ in (rival, leader))
+        ended.append((cells[rival], f"the match of {both}", match))
+    for cell, name, evidence in ended:
+        if evidence.status == "measured":
             continue
         key = (cell["name"], evidence.status, evidence.reason or "")
-        names.setdefault(key, []).append(_name(cell, variants))
+        names.setdefault(key, []).append(name)
         tracebacks.setdefault(key, evidence.traceback or "")
     found = [
         Excerpt(
-            f"{one_line(workload)}, {_listed(cells)}: {status}",
+            f"{one_line(workload)}, {_listed(listed)}: {status}",
             shorten(first_line(reason), 1_000),
             excerpt(_details(reason, tracebacks[workload, status, reason]), head=20, tail=40),
         )
-        for (workload, status, reason), cells in names.items()
+        for (workload, status, reason), listed in names.items()
     ]
     return _at_most(found, "more reasons; the summary has all")
 

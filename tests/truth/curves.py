@@ -14,14 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline import statistics
-from pipeline.scaling import LEAST_USL, Estimate, Law, Point, StrongScaling, strong_scaling
+from pipeline.law import Estimate, Law, Point
+from pipeline.scaling import LEAST_USL, StrongScaling, strong_scaling
 
 from .noise import MODELS, Model
 from .simulate import simulate
 
 ALPHA = 0.05
-FEW, MANY, WIDE = (1, 2, 4, 8), (1, 2, 3, 4, 6, 8), (1, 2, 3, 4, 6, 8, 12, 16)
-"""Worker counts: as most people ask for, as few as the USL takes, and some more."""
+ALL_MODELS = tuple(MODELS.values())
+FEW, WIDE = (1, 2, 4, 8), (1, 2, 3, 4, 6, 8, 12, 16)
+"""Worker counts: as most people ask for, and more than the USL takes."""
 
 
 @dataclass(frozen=True)
@@ -161,14 +163,18 @@ def measure_adaptively(rng: np.random.Generator, model: Model, curve: Curve, cou
 
 
 def play(
-    seed: int, families: Sequence[Family], counts: Sequence[int], effort: Effort | None, cases: int
+    seed: int,
+    families: Sequence[Family],
+    counts: Sequence[int],
+    effort: Effort | None,
+    cases: int,
+    models: Sequence[Model] = ALL_MODELS,
 ) -> Iterator[tuple[Curve, StrongScaling]]:
     """Curves of all families under all models of noise in turn, and what is told of them.
 
     `effort` is `None` for the real stopping at its default.
     """
     rng = np.random.default_rng(seed)
-    models = list(MODELS.values())
     for case in range(cases):
         curve, model = families[case % len(families)](rng), models[case // len(families) % len(models)]
         if effort is None:
@@ -179,12 +185,17 @@ def play(
 
 
 def coverage(
-    seed: int, families: Sequence[Family], counts: Sequence[int], effort: Effort | None, cases: int
+    seed: int,
+    families: Sequence[Family],
+    counts: Sequence[int],
+    effort: Effort | None,
+    cases: int,
+    models: Sequence[Model] = ALL_MODELS,
 ) -> list[Rate]:
     """How often the intervals hold the true f, sigma, kappa and peak; a true law that is refused counts as missed."""
     held: Counter[str] = Counter()
     tried: Counter[str] = Counter()
-    for curve, found in play(seed, families, counts, effort, cases):
+    for curve, found in play(seed, families, counts, effort, cases, models):
         for name, told, truth in _claims(curve, found, len(counts)):
             tried[name] += 1
             held[name] += told is not None and told.low - _ROUNDING <= truth <= told.high + _ROUNDING
@@ -202,10 +213,15 @@ def recovery(seed: int, counts: Sequence[int], effort: Effort | None, cases: int
 
 
 def invented_peaks(
-    seed: int, families: Sequence[Family], counts: Sequence[int], effort: Effort | None, cases: int
+    seed: int,
+    families: Sequence[Family],
+    counts: Sequence[int],
+    effort: Effort | None,
+    cases: int,
+    models: Sequence[Model] = ALL_MODELS,
 ) -> Rate:
     """How often a peak is told of curves that have none, or none within reach."""
-    told = [_told_peak(found) is not None for _, found in play(seed, families, counts, effort, cases)]
+    told = [_told_peak(found) is not None for _, found in play(seed, families, counts, effort, cases, models)]
     return Rate("USL peaks told where there is none", sum(told), cases)
 
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -49,6 +50,12 @@ class Measured:
         """The summary's row of a cell."""
         rows = self.summary[(self.summary["backend"] == backend) & (self.summary["workers"] == workers)]
         return dict(rows.iloc[0])
+
+    @property
+    def flags(self) -> set[str]:
+        """The names of those of any of its cells."""
+        said = (flag for flags in self.summary["flags"] for flag in flags.split("; ") if flag)
+        return {flag.partition(" (")[0] for flag in said}
 
     @property
     def choice(self) -> tuple[str, str | None, int | None]:
@@ -194,19 +201,23 @@ def same_code(comparisons: int = 300) -> Iterator[Row]:
 def repeatability(runs: int = 5) -> Iterator[Row]:
     """A cell's speed-up over whole runs of the tool."""
     found: dict[str, list[float]] = {"cpu, 2 threads": [], "sleep, 2 threads": [], "cpu, 2 processes / C(2)": []}
+    flags: Counter[str] = Counter()
     with workplace() as folder:
         for _ in range(runs):
-            threads = measure(folder, "workload=cpu", "backend=thread", "workers=2").cell("thread", 2)
-            waits = measure(folder, "workload=sleep", "backend=thread", "workers=2").cell("thread", 2)
-            processes = measure(folder, "workload=cpu", "backend=process", "workers=2").cell("process", 2)
-            found["cpu, 2 threads"].append(threads["speedup"])
-            found["sleep, 2 threads"].append(waits["speedup"])
-            found["cpu, 2 processes / C(2)"].append(processes["capacity_efficiency"])
+            threads = measure(folder, "workload=cpu", "backend=thread", "workers=2")
+            waits = measure(folder, "workload=sleep", "backend=thread", "workers=2")
+            processes = measure(folder, "workload=cpu", "backend=process", "workers=2")
+            found["cpu, 2 threads"].append(threads.cell("thread", 2)["speedup"])
+            found["sleep, 2 threads"].append(waits.cell("thread", 2)["speedup"])
+            found["cpu, 2 processes / C(2)"].append(processes.cell("process", 2)["capacity_efficiency"])
+            for run in (threads, waits, processes):
+                flags.update(run.flags)
     for name, values in found.items():
         variation = statistics.stdev(values) / statistics.mean(values)
         detail = f"({', '.join(f'{each:.3f}' for each in values)})"
         bar = 0.03 if "processes" in name else 0.015
         yield at_most(f"{runs} runs, {name}: coefficient of variation", variation, bar, detail=detail)
+    yield Row(f"flags in these {3 * runs} runs", "", _counted(flags), None)
 
 
 def neighbours(runs: int = 20) -> Iterator[Row]:
@@ -228,18 +239,26 @@ def _neighbour(folder: Path, words: Sequence[str], runs: int, *, may_blame: bool
     if alone.verdict["decision"] != "use":  # then nothing could be told from it
         return Row(f"{words[-3]} alone", "use", alone.verdict["decision"], is_met=False)
     wrong: list[str] = []
+    flags: Counter[str] = Counter()
     refused = 0
     for _ in range(runs):
         run = _with_neighbours(folder, words, 1, in_mid_run=True)
+        flags.update(run.flags)
         if run.verdict["decision"] == "not enough evidence":
             refused += 1
         elif not _is_as_good(run, alone):
             wrong.append(" ".join(map(str, run.choice)))
         if not may_blame and any("the GIL let one" in said for said in run.verdict["because"]):
             wrong.append("the GIL was blamed")
-    said = "; ".join([f"alone: {' '.join(map(str, alone.choice))}", f"{refused} refused", *wrong])
+    said = "; ".join(
+        [f"alone: {' '.join(map(str, alone.choice))}", f"{refused} refused", *wrong, f"flags: {_counted(flags)}"]
+    )
     name = words[-1].partition("=")[2] if may_blame else "derive (no GIL)"
     return at_most(f"{name}, a neighbour in mid-run, {runs} runs: wrong", len(wrong), 0, "{:.0f}", f"({said})")
+
+
+def _counted(flags: Counter[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in flags.most_common()) or "none"
 
 
 def _is_as_good(run: Measured, alone: Measured) -> bool:

@@ -16,7 +16,7 @@ from multiprocessing import get_context
 
 import numpy as np
 
-from pipeline import playoff, statistics
+from pipeline import flags, playoff, statistics
 from pipeline.cells import Measure
 from pipeline.evidence import Run
 from pipeline.plan import ALPHA
@@ -37,6 +37,19 @@ OTHER: Pool = ("process", 2)
 def models() -> dict[str, Model]:
     """All noise models and all traces, by name."""
     return noise.MODELS | {name: traces.model(traces.load(name)) for name in traces.NAMES}
+
+
+IN_A_ROW = tuple(f"{name} in a row" for name in traces.NAMES)
+"""Traces whose trials follow one another, as those of a cell that is swept alone."""
+
+
+def drawing(name: str) -> Callable[[np.random.Generator], Model]:
+    """What makes a run's model of that name, one of `models` or `IN_A_ROW`."""
+    if name in IN_A_ROW:
+        trace = traces.load(name.removesuffix(" in a row"))
+        return lambda rng: traces.in_a_row(trace, rng)
+    model = models()[name]
+    return lambda _: model
 
 
 def spread(count: Callable[..., Counter[str]], name: str, runs: int, seed: int = 1) -> Counter[str]:
@@ -63,10 +76,20 @@ def count_false_alarms(name: str, runs: int, seed: int) -> Counter[str]:
 
 def count_missed(name: str, runs: int, seed: int, profile: Measure = DEFAULT) -> Counter[str]:
     """Runs whose interval of one cell, after adaptive stopping, does not hold the true speed-up."""
-    rng, model, found = np.random.default_rng(seed), models()[name], Counter(runs=runs)
+    rng, draw, found = np.random.default_rng(seed), drawing(name), Counter(runs=runs)
     for _ in range(runs):
-        speedup = _only_speedup(simulate(rng, model, {TWO: 1.0}, profile))
+        speedup = _only_speedup(simulate(rng, draw(rng), {TWO: 1.0}, profile))
         found["missed"] += not speedup.low <= 1.0 <= speedup.high
+    return found
+
+
+def count_flags(name: str, runs: int, seed: int) -> Counter[str]:
+    """Runs of one cell that are flagged, by flag."""
+    rng, draw, found = np.random.default_rng(seed), drawing(name), Counter(runs=runs)
+    for _ in range(runs):
+        run = simulate(rng, draw(rng), {TWO: 1.0})
+        cell = run.cells[1]
+        found.update({flag.name for flag in flags.find(cell, run.evidence[cell["id"]], run.cores)})
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from . import curves
+from . import curves, traces
 from .row import Row, at_least, at_most
 
 COUNTS = (1, 2, 3, 4, 6, 8, 12)
@@ -18,6 +18,16 @@ def scaling(cases: int = 2_000) -> Iterator[Row]:
             yield at_least(f"{rate.what}, {said}", rate.share, 0.95, detail=f"of {rate.tried:,}")
         rate = curves.invented_peaks(2, curves.PEAKLESS, COUNTS, effort, cases)
         yield at_most(f"{rate.what}, {said}", rate.share, 0.025, detail=f"of {rate.tried:,}")
+        found = curves.found_peaks(3, curves.PEAKED, COUNTS, effort, cases)
+        near = curves.recovery(4, curves.FEW, effort, cases)
+        for rate in (found, near, *curves.wrong_laws(5, curves.LAWLESS, COUNTS, effort, cases)):
+            yield Row(f"{rate.what}, {said}", "", f"{rate.share:.1%} of {rate.tried:,}", None)
+    for name in traces.NAMES:
+        models = [traces.model(traces.load(name))]
+        for rate in curves.coverage(6, curves.LAWFUL, COUNTS, None, cases // 4, models):
+            yield at_least(f"{rate.what}, the real stopping, {name}", rate.share, 0.95, detail=f"of {rate.tried:,}")
+        rate = curves.invented_peaks(7, curves.PEAKLESS, COUNTS, None, cases // 4, models)
+        yield at_most(f"{rate.what}, the real stopping, {name}", rate.share, 0.025, detail=f"of {rate.tried:,}")
 
 
 SECTIONS = {"scaling": scaling}

@@ -25,7 +25,7 @@ def false_alarms(runs: int = 4_000) -> Iterator[Row]:
 
 def coverage(runs: int = 4_000) -> Iterator[Row]:
     """Intervals that hold the truth after adaptive stopping."""
-    for name in rates.models():
+    for name in (*rates.models(), *rates.IN_A_ROW):
         found = rates.spread(rates.count_missed, name, runs)
         yield at_least(f"coverage, {name}", 1 - found["missed"] / runs, 0.94, detail=f"of {runs:,}")
         quick = rates.spread(partial(rates.count_missed, profile=QUICK), name, runs)
@@ -66,4 +66,12 @@ def choices(runs: int = 300) -> Iterator[Row]:
         yield at_least(f"the best cell at the margin, {name}: refused", found["open refused"] / runs, 0.90)
 
 
-SECTIONS = {"false_alarms": false_alarms, "coverage": coverage, "power": power, "choices": choices}
+def flags(runs: int = 400) -> Iterator[Row]:
+    """How often a cell on each trace is flagged for what its times show alone; the others need a machine's counters."""
+    for name in (*traces.NAMES, *rates.IN_A_ROW):
+        found = rates.spread(rates.count_flags, name, runs)
+        said = ", ".join(f"{flag} {found[flag] / runs:.1%}" for flag in ("noisy", "drifting"))
+        yield Row(f"flags, {name}", "", said, None)
+
+
+SECTIONS = {"false_alarms": false_alarms, "coverage": coverage, "power": power, "choices": choices, "flags": flags}

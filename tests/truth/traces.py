@@ -102,34 +102,40 @@ class Trace:
             start = rng.integers(trials) * each + rng.integers(each - rounds + 1)
         else:
             start = rng.integers(trials) * each
-        return self._rounds(int(start), rounds, int(rng.integers(2)))
-
-    def one_after_the_other(self, rng: np.random.Generator) -> Model:
-        """A model whose trials follow one another in time, from anywhere on, each from fresh processes."""
-        trials, each, _ = self.log_s.shape
-        following = int(rng.integers(trials))
-
-        def model(rng: np.random.Generator, rounds: int) -> Floats:
-            nonlocal following
-            start = following * each
-            following += -(-rounds // each)
-            return self._rounds(start, rounds, int(rng.integers(2)))
-
-        return model
+        return self.following(int(start), rounds, int(rng.integers(2)))
 
     def stream(self, start: int, repetitions: int) -> Floats:
         """The log times of so many repetitions as they followed one another, from the one numbered `start` on."""
         return self.in_time_order[np.arange(start, start + repetitions) % self.in_time_order.size]
 
-    def _rounds(self, start: int, rounds: int, anchor: int) -> Floats:
+    def following(self, start: int, rounds: int, anchor: int) -> Floats:
+        """So many rounds from the one numbered `start` on, shape (rounds, 2), the arm `anchor` first."""
         taken = self.rounds[np.arange(start, start + rounds) % len(self.rounds)]
         return taken[:, [anchor, 1 - anchor]]
 
 
 def model(trace: Trace) -> Model:
-    """Trials spread at random over the trace, as a sweep spreads a cell's; their times relative to the trace's."""
+    """Trials spread at random over the trace, as a sweep spreads a cell's; times are relative to the trace's median."""
     typical = float(np.median(trace.log_s))
     return lambda rng, rounds: trace.trials(rng, rounds) - typical
+
+
+def in_a_row(trace: Trace, rng: np.random.Generator) -> Model:
+    """Trials that follow one another in time, from anywhere on, as where a command sweeps over one cell alone.
+
+    Of one sweep: each starts anywhere else.
+    """
+    typical = float(np.median(trace.log_s))
+    trials, each, _ = trace.log_s.shape
+    following = int(rng.integers(trials))
+
+    def model(rng: np.random.Generator, rounds: int) -> Floats:
+        nonlocal following
+        start = following * each
+        following += -(-rounds // each)
+        return trace.following(start, rounds, int(rng.integers(2))) - typical
+
+    return model
 
 
 def load(name: str) -> Trace:
