@@ -13,16 +13,15 @@ from .plan import MOST_RIVALS, STATEMENT_ALPHA, SWEEP_ALPHA, Preflight, plan_cel
 from .statistics import order_rank
 
 
-def more_trials(run: Run, cells: Collection[str]) -> str:
+def more_trials(run: Run, cells: Collection[str], *, in_play_off: bool = False) -> str:
     """The settings with which the verdict's intervals of these cells, by id, would be of all trials that could be made.
 
-    Empty where the run has them already.
+    Empty where the run has them already. A cell chosen by fresh rounds is held to more than those of the sweep.
     """
     measure, anchors = run.measure, {cell["id"]: cell["anchor"] for cell in run.cells}
     looks = {id_: Preflight.of(run.preflights[anchors[id_]]) for id_ in cells}
-    # One cell of the sweep, or the chosen one in the play-off, whichever is held to more.
-    strictest = min(SWEEP_ALPHA / len(run.measured), STATEMENT_ALPHA / (MOST_RIVALS + 1))
-    alpha = min(plan_cell(measure, look).each_look(strictest) for look in looks.values())
+    shares = [SWEEP_ALPHA / len(run.measured), *([STATEMENT_ALPHA / (MOST_RIVALS + 1)] if in_play_off else [])]
+    alpha = min(plan_cell(measure, look).each_look(min(shares)) for look in looks.values())
     fewest = next(n for n in itertools.count(1) if order_rank(n, alpha) > 0)
     asked = replace(measure, trials=max(fewest, measure.trials))
     budget_s = max(_needed_s(asked, look, run.evidence[id_]) for id_, look in looks.items())

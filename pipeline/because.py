@@ -10,6 +10,7 @@ from . import statistics
 from .attribution import attribute
 from .evidence import Evidence, Run
 from .journal import Record
+from .plan import ALPHA
 from .playoff import Candidate
 from .statistics import Speedup
 from .wording import megabytes, seconds, times
@@ -23,6 +24,8 @@ _LOSSES = {
 }
 _MUCH = 0.1
 """Of a batch, so much of it is worth a sentence."""
+_FINEST = 1e-4
+"""No interval is asked to be narrower."""
 _OUT_OF_REACH = 20
 """More rounds than so many times those there are will not come: it is noise that has to go."""
 
@@ -49,7 +52,8 @@ class LeftOut:
 class Podium:
     """What the play-off came to.
 
-    `results` has each rival's speed over the leader's, by the rival's id; `chosen` is as its fresh rounds say.
+    `results` has each rival's speed over the leader's, by the rival's id; `chosen` is as its fresh rounds say; `broken`
+    has a sentence for each cell that failed in a match.
     """
 
     leader: Candidate
@@ -57,22 +61,24 @@ class Podium:
     ties: tuple[Candidate, ...]
     unresolved: tuple[Candidate, ...]
     results: Mapping[str, Speedup]
+    broken: tuple[str, ...]
 
 
 def pays_from_tasks(chosen: Candidate, tasks: int) -> int | None:
     """From how many tasks on a pool that is opened for them alone is faster than a loop; `None` where it never is.
 
-    n tasks take n t in a loop, and in the pool what it takes `once` and then n b, or t at the least; t and b are the
-    time of the measured batch per task in the loop and in the pool.
+    n tasks take n t in a loop, and in the pool what it takes `once_s` and then n b, but c t at the least, where one
+    worker has a chunk of c; t and b are the time of the measured batch per task in the loop and in the pool.
     """
     serial_s, batch_s = chosen.evidence.middle("anchor", "batch_s"), chosen.evidence.middle("cell", "batch_s")
     if not serial_s or batch_s is None or batch_s >= serial_s:
         return None
-    once_s, loop_s = once(chosen), serial_s / tasks
-    return math.floor(max(once_s / loop_s + 1, once_s / (loop_s - batch_s / tasks))) + 1
+    opening_s, loop_s, chunk = once_s(chosen), serial_s / tasks, chosen.cell["options"].get("chunksize")
+    least = chunk if isinstance(chunk, int) else 1  # automatic ones get smaller with fewer tasks
+    return math.floor(max(opening_s / loop_s + least, opening_s / (loop_s - batch_s / tasks))) + 1
 
 
-def once(chosen: Candidate) -> float:
+def once_s(chosen: Candidate) -> float:
     """Seconds that a pool takes once: to open and close it, and for its first batch beyond what later ones take."""
     evidence = chosen.evidence
     shutdown_s = evidence.middle("cell", "shutdown_s") or 0.0
@@ -91,14 +97,12 @@ def cost_and_gain(chosen: Candidate, preflight: Record, pays_from: int | None) -
     batch_s, serial_s = evidence.middle("cell", "batch_s"), evidence.middle("anchor", "batch_s")
     memory = "" if math.isinf(chosen.peak_rss_bytes) else f", and its peak memory is {megabytes(chosen.peak_rss_bytes)}"
     pays = "" if pays_from is None else f"; where it is opened for one job, that pays from {pays_from:,} such tasks on"
-    if chosen.cell["workload"]["job"] and batch_s is not None and serial_s is not None:
-        whole_s = once(chosen) + batch_s
-        does = "pays" if whole_s < serial_s else "does not pay"
-        pays = f"; opened for one such job it {does}: {seconds(whole_s)} in all"
+    if chosen.cell["workload"]["job"]:
+        pays = _pays_for_a_job(chosen)
     gain = f"{times(speedup)} as fast, in {speedup.rounds} rounds of {speedup.trials} trials"
     said = [
         f"With {chosen.name} a batch of {tasks} takes {seconds(batch_s)}, in a loop {seconds(serial_s)}: {gain}.",
-        f"Opening, warming and closing the pool takes {seconds(once(chosen))} once{pays}{memory}.",
+        f"Opening, warming and closing the pool takes {seconds(once_s(chosen))} once{pays}{memory}.",
     ]
     changed = [f"env.{name}" for name in chosen.cell["env"]] + ["python"] * (chosen.cell["python"] is not None)
     if changed:
@@ -106,6 +110,18 @@ def cost_and_gain(chosen: Candidate, preflight: Record, pays_from: int | None) -
             f"The plain loop it is held against has none of {', '.join(changed)}: part of the gain may be theirs."
         )
     return said
+
+
+def _pays_for_a_job(chosen: Candidate) -> str:
+    """Whether the pool pays where it is opened for one job alone, end to end: the end of a sentence."""
+    parts = ("startup_s", "cold_s", "shutdown_s")
+    ratios = []
+    for trial in chosen.evidence.trials:
+        loop_s, pool_s = (sum(trial["arms"][arm][part] for part in parts) for arm in ("anchor", "cell"))
+        ratios.append([math.log(loop_s / pool_s)])
+    whole = statistics.speedup(ratios, ALPHA)
+    does = "pays" if whole.low > 1 else "does not pay" if whole.high < 1 else "may or may not pay"
+    return f"; opened for one such job it {does}: {times(whole)} as fast, all in all"
 
 
 def against_the_rest(run: Run, podium: Podium, margin: float) -> list[str]:
@@ -120,10 +136,7 @@ def against_the_rest(run: Run, podium: Podium, margin: float) -> list[str]:
     if podium.ties:
         ties = ", ".join(_compared(podium, each) for each in podium.ties)
         said.append(f"Not slower than the fastest by more than {margin:.0%} either, and dearer: {ties}.")
-    for each in podium.unresolved:
-        match = run.matches.get((leader.id, each.id))
-        if match is not None and match.status != "measured":
-            said.append(f"The match of {each.name} against {leader.name} {match.status}: {match.reason}.")
+    said += podium.broken
     if podium.unresolved:
         open_ = ", ".join(_compared(podium, each) for each in podium.unresolved)
         said.append(
@@ -131,8 +144,11 @@ def against_the_rest(run: Run, podium: Podium, margin: float) -> list[str]:
         )
         if run.header["definition"].get("protocol") == 1:
             said.append("They did not meet on fresh rounds: this run was measured before there were play-offs.")
-        if {each.backend for each in podium.unresolved} == {chosen.backend}:
-            counts = " or ".join(str(each.workers) for each in podium.unresolved)
+        others = {each.workers for each in podium.unresolved} - {chosen.workers}
+        if others and {(each.backend, each.variant) for each in podium.unresolved} == {
+            (chosen.backend, chosen.variant)
+        }:
+            counts = " or ".join(map(str, sorted(others)))
             said.append(f"So the backend is settled, and how many workers is not: {counts} may do as well.")
     return said
 
@@ -172,25 +188,47 @@ def where_time_is_lost(candidates: Sequence[Candidate]) -> list[str]:
         parts, batch_s = attribute(each.cell, each.evidence), each.evidence.middle("cell", "batch_s")
         if parts is None or not batch_s:
             continue
-        part, lost_s = max(((what, getattr(parts, what) or 0.0) for what in _LOSSES), key=lambda found: found[1])
-        if lost_s > _MUCH * batch_s:
+        losses = {what: getattr(parts, what) for what in _LOSSES}
+        if None in losses.values():  # what is not known may be more
+            continue
+        part = max(losses, key=lambda what: losses[what])
+        lost_s: float = losses[part]
+        if lost_s > max(_MUCH * batch_s, abs(parts.unexplained_s)):
             share = f"{lost_s / batch_s:.0%} of a batch"
             said.append(f"What most keeps {each.name} from their ideal is {_LOSSES[part]}: {share}.")
     return said
 
 
-def nothing_shown(candidates: Sequence[Candidate], margin: float) -> list[str]:
+def nothing_shown(candidates: Sequence[Candidate], margin: float) -> tuple[str, ...]:
     """Why there is not enough evidence, and what would be."""
     best = max(candidates, key=lambda each: each.speedup.estimate)
-    if best.speedup.low > 1 + margin:  # in the sweep; the play-off's fresh rounds say otherwise
-        said = f"{best.name} seemed {times(best.speedup)} as fast as a plain loop, which fresh rounds do not confirm"
-        return [f"{said}; measure again with fresh=true."]
+    if all(each.speedup.high < 1 + margin for each in candidates):
+        said = f"Of what is left nothing beats a plain loop by {margin:.0%}: the best, {best.name}, is"
+        return (f"{said} {times(best.speedup)} as fast. The rest may.",)
     needed = rounds_needed([(best.speedup, _round_s(best.evidence))], margin / 2, best.alpha)
-    said = (
-        f"The data do not show that anything beats a plain loop by {margin:.0%}, nor that nothing does: "
-        f"the best so far, {best.name}, is {times(best.speedup)} as fast{needed}."
-    )
-    return [said]
+    said = f"The data do not show that anything beats a plain loop by {margin:.0%}, nor that nothing does"
+    return (f"{said}: the best so far, {best.name}, is {times(best.speedup)} as fast{needed}.",)
+
+
+def leader_not_borne_out(
+    leader: Candidate,
+    broken: str | None,
+    beaten_by: Sequence[Candidate],
+    results: Mapping[str, Speedup],
+    *,
+    is_over: bool,
+) -> tuple[str, ...]:
+    """Why nobody is recommended though somebody leads: what the play-off says of the leader."""
+    if broken is not None:
+        return (broken, f"So {leader.name}, the fastest of the sweep, is not recommended.")
+    if not is_over:
+        return (f"The play-off of {leader.name}, the fastest so far, is not over; the same command goes on.",)
+    if beaten_by:
+        first = beaten_by[0]
+        said = f"{leader.name} came out first, and then, in fresh rounds, {first.name} was {times(results[first.id])}"
+        return (f"{said} as fast: the machine or the function changes; measure again with fresh=true.",)
+    said = f"{leader.name} seemed to beat a plain loop; in fresh rounds it is {times(leader.speedup)} as fast"
+    return (f"{said}, which does not bear that out; measure again with fresh=true.",)
 
 
 def rounds_needed(ratios: Sequence[tuple[Speedup, float]], half_width: float, alpha: float) -> str:
@@ -203,7 +241,7 @@ def rounds_needed(ratios: Sequence[tuple[Speedup, float]], half_width: float, al
     """
     # Where the interval is that narrow already and still does not settle it, half of it may.
     needed = [
-        (ratio, round_s, statistics.rounds_for(min(half_width, ratio.half_width / 2), ratio, alpha))
+        (ratio, round_s, statistics.rounds_for(max(min(half_width, ratio.half_width / 2), _FINEST), ratio, alpha))
         for ratio, round_s in ratios
     ]
     known = [(ratio, round_s, rounds) for ratio, round_s, rounds in needed if rounds is not None]
@@ -215,7 +253,7 @@ def rounds_needed(ratios: Sequence[tuple[Speedup, float]], half_width: float, al
     budget_s = math.ceil(max(rounds * round_s for _, round_s, rounds in known) * 1.2)
     enough = all(math.isfinite(ratio.half_width) for ratio, _, _ in known)
     what = f"about {most:,} rounds of each would tell" if enough else f"an interval takes at least {most:,} rounds"
-    target = min([half_width, *(ratio.half_width / 2 for ratio, _, _ in known if enough)])
+    target = max(min([half_width, *(ratio.half_width / 2 for ratio, _, _ in known if enough)]), _FINEST)
     return f"; {what}: measure.target={_rounded_down(target)} measure.max_rounds={most} measure.budget_s={budget_s}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import median
@@ -24,7 +24,8 @@ MOST_ATTEMPTS = 3
 class Evidence:
     """The trials of one cell that count, and what became of the cell.
 
-    `status` and `reason` are those of DESIGN's contract; `trials` are journal records with status `measured`.
+    `status` and `reason` are those of DESIGN's contract; `trials` are journal records with status `measured`;
+    `failed_arm` is the name of the one that ended it.
     """
 
     status: str
@@ -32,6 +33,17 @@ class Evidence:
     traceback: str | None
     trials: tuple[Record, ...]
     attempts: int
+    failed_arm: str | None = None
+
+    def of_arm(self, arm: str) -> Evidence:
+        """What a match says of one of its arms: as if its trials had been of that cell alone."""
+        return replace(
+            self,
+            trials=tuple(
+                {**trial, "arms": {"anchor": trial["arms"]["anchor"], "cell": trial["arms"][arm]}}
+                for trial in self.trials
+            ),
+        )
 
     def log_ratios(self, over: str = "anchor", arm: str = "cell") -> list[list[float]]:
         """For each trial, log(time of the arm `over` / time of `arm`) of each of its rounds."""
@@ -46,7 +58,7 @@ class Evidence:
         """What the machine offered meanwhile, in cores: the median of all probes and its 95 % interval.
 
         It is a speed-up too: that of spinning processes over one of them. `None` where there was no probe: in cells
-        of one worker, on machines of one core, and in cold trials.
+        of one worker and on machines of one core.
         """
         probes = [[math.log(each) for each in trial.get("capacity") or ()] for trial in self.trials]
         return statistics.speedup(probes, ALPHA) if any(probes) else None
@@ -59,6 +71,14 @@ class Evidence:
     def middle(self, arm: str, what: str) -> float | None:
         """The median over all trials and rounds of an arm's `what`; `None` where it was never recorded."""
         return middle(self.trials, arm, what)
+
+
+@dataclass(frozen=True)
+class Room:
+    """`cores` of a machine, and how many cores' worth of work these are at least: hyper-threads count half."""
+
+    cores: int
+    whole_cores: float
 
 
 def log_ratios(trial: Record, over: str, arm: str) -> list[float]:
@@ -86,7 +106,9 @@ def gather(trials: Sequence[Record], preflight: Record | None) -> Evidence:
     lost = [trial for trial in trials if trial["status"] == "not run" and trial["trial"] == len(good)]
     for trial in trials:
         if trial["status"] not in ("measured", "not run"):
-            return Evidence(trial["status"], trial["reason"], trial["traceback"], good, len(trials))
+            return Evidence(
+                trial["status"], trial["reason"], trial["traceback"], good, len(trials), trial.get("failed_arm")
+            )
     if len(lost) >= MOST_ATTEMPTS:
         return Evidence(
             "failed", f"a trial of it was lost {len(lost)} times: {lost[-1]['reason']}", None, good, len(trials)
@@ -161,9 +183,10 @@ class Run:
         return int(self.header["surroundings"]["machine"]["usable_cores"])
 
     @cached_property
-    def has_whole_cores(self) -> bool:
-        """Whether the cores are neither hyper-threads, as far as the system tells, nor under a smaller quota."""
-        return not self.header["surroundings"]["machine"].get("smt") and self.attainable_cores >= self.cores
+    def room(self) -> Room:
+        """What the machine had for us; where the system does not tell, its cores may be hyper-threads."""
+        threads = 1 if self.header["surroundings"]["machine"].get("smt") is False else 2
+        return Room(self.cores, min(self.cores / threads, self.attainable_cores))
 
     @cached_property
     def attainable_cores(self) -> float:

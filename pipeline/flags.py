@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from . import thresholds
-from .evidence import Evidence
+from .evidence import Evidence, Room
 from .journal import Record
 from .plan import ALPHA
 
@@ -32,47 +32,49 @@ class Flag:
         return f"{self.name} ({self.detail})"
 
 
-def find(cell: Record, evidence: Evidence, cores: int) -> list[Flag]:
+def find(cell: Record, evidence: Evidence, room: Room) -> list[Flag]:
     """The flags of a cell.
 
     Args:
         cell: its definition in the journal.
         evidence: its trials.
-        cores: how many cores the machine has for us.
+        room: what the machine has for us.
     """
     if not evidence.trials:
         return []
-    return [flag for finder in _FINDERS for flag in finder(cell, evidence, cores)]
+    return [flag for finder in _FINDERS for flag in finder(cell, evidence, room)]
 
 
 def is_unfit(cell: Record, evidence: Evidence) -> bool:
     """Whether the cell is left out of the verdict."""
     finders = (_throttled, _not_repeatable)
-    return bool(evidence.trials) and any(list(finder(cell, evidence, cores=1)) for finder in finders)
+    return bool(evidence.trials) and any(list(finder(cell, evidence, Room(1, 1))) for finder in finders)
 
 
-def _starved(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
+def _starved(cell: Record, evidence: Evidence, room: Room) -> Iterator[Flag]:
     capacity = evidence.capacity
-    offered = min(cell["workers"], cores)
-    if capacity is not None and capacity.estimate < max(
-        thresholds.LEAST_CAPACITY, thresholds.LEAST_CAPACITY_SHARE * offered
-    ):
-        yield Flag(STARVED, f"the machine offered {capacity.estimate:.2f} of {offered} cores")
+    if capacity is None:
+        return
+    least = thresholds.LEAST_CAPACITY_SHARE * min(cell["workers"], room.whole_cores)
+    if min(cell["workers"], room.whole_cores) >= 2:
+        least = max(least, thresholds.LEAST_CAPACITY)
+    if capacity.estimate < least:
+        yield Flag(STARVED, f"the machine offered {capacity.estimate:.2f} of {min(cell['workers'], room.cores)} cores")
 
 
-def _crowded(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
+def _crowded(cell: Record, evidence: Evidence, room: Room) -> Iterator[Flag]:
     others = _share(evidence.trials, "busy_s", minus_own=True)
-    if others is not None and others / cores > thresholds.OTHERS_SHARE:
-        yield Flag(CROWDED, f"others used {others / cores:.0%} of the cores")
+    if others is not None and others / room.cores > thresholds.OTHERS_SHARE:
+        yield Flag(CROWDED, f"others used {others / room.cores:.0%} of the cores")
 
 
-def _stolen(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
+def _stolen(cell: Record, evidence: Evidence, room: Room) -> Iterator[Flag]:
     share = _share(evidence.trials, "steal_s")
-    if share is not None and share / cores > thresholds.STOLEN_SHARE:
-        yield Flag(STOLEN, f"the hypervisor gave {share / cores:.0%} of the cores to others")
+    if share is not None and share / room.cores > thresholds.STOLEN_SHARE:
+        yield Flag(STOLEN, f"the hypervisor gave {share / room.cores:.0%} of the cores to others")
 
 
-def _noisy(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
+def _noisy(cell: Record, evidence: Evidence, room: Room) -> Iterator[Flag]:
     pressure, used = _pressure(evidence.trials), evidence.cores_used("anchor")
     waits_for_itself = used is not None and used > thresholds.SEVERAL_CORES
     if pressure is not None and pressure > thresholds.PRESSURE_SHARE and not waits_for_itself:
@@ -83,13 +85,13 @@ def _noisy(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
         yield Flag(NOISY, f"the plain loop varied by {spread:.0%}")
 
 
-def _throttled(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
+def _throttled(cell: Record, evidence: Evidence, room: Room) -> Iterator[Flag]:
     share = _throttled_share(evidence.trials)
     if share is not None and share > thresholds.THROTTLED_SHARE:
         yield Flag(THROTTLED, f"a quota held it back for {share:.0%} of the time")
 
 
-def _drifting(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
+def _drifting(cell: Record, evidence: Evidence, room: Room) -> Iterator[Flag]:
     middles = [median(trial["arms"]["anchor"]["batch_s"]) for trial in evidence.trials]
     third = len(middles) // 3
     if third == 0:
@@ -99,21 +101,21 @@ def _drifting(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
         yield Flag(DRIFTING, f"the plain loop became {abs(change):.0%} {'slower' if change > 0 else 'faster'}")
 
 
-def _oversubscribed(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
+def _oversubscribed(cell: Record, evidence: Evidence, room: Room) -> Iterator[Flag]:
     used = evidence.cores_used("anchor")
     pools = [each for trial in evidence.trials for each in trial["arms"]["cell"].get("pools") or ()]
     if cell["workers"] < 2 or not pools or used is None or used < thresholds.SEVERAL_CORES:
         return
     pool = max(pools, key=lambda each: int(each["threads"]))
-    if cell["workers"] * pool["threads"] > cores:
+    if pool["threads"] > 1 and cell["workers"] * pool["threads"] > room.cores:
         yield Flag(
             OVERSUBSCRIBED,
-            f"{cell['workers']} workers with {pool['threads']} {pool['library']} threads each on {cores} cores: "
+            f"{cell['workers']} workers with {pool['threads']} {pool['library']} threads each on {room.cores} cores: "
             f"try +env.{pool['variable']}=1 as an axis",
         )
 
 
-def _not_repeatable(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
+def _not_repeatable(cell: Record, evidence: Evidence, room: Room) -> Iterator[Flag]:
     # The plain loop's alone: a pool's first batch is slower for reasons of its own.
     cold_s, warm_s = evidence.middle("anchor", "cold_s"), evidence.middle("anchor", "batch_s")
     if (
@@ -125,7 +127,7 @@ def _not_repeatable(cell: Record, evidence: Evidence, cores: int) -> Iterator[Fl
         yield Flag(NOT_REPEATABLE, f"later batches take {warm_s / cold_s:.0%} of the first")
 
 
-def _impossible(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
+def _impossible(cell: Record, evidence: Evidence, room: Room) -> Iterator[Flag]:
     # In cores' worth of the plain loop's CPU work: waiting overlaps as much as it likes. A loop with threads of its
     # own, another interpreter or other variables are other work.
     used, capacity = evidence.cores_used("anchor"), evidence.capacity
@@ -136,18 +138,18 @@ def _impossible(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
         yield Flag(IMPOSSIBLE, f"the work of {least:.2f} cores, where the machine offered {capacity.estimate:.2f}")
 
 
-def _idle_workers(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
+def _idle_workers(cell: Record, evidence: Evidence, room: Room) -> Iterator[Flag]:
     busy = [trial["arms"]["cell"]["busy"] for trial in evidence.trials if "busy" in trial["arms"]["cell"]]
-    if busy and busy[0] < cell["workers"]:
-        yield Flag(IDLE, f"{busy[0]} of {cell['workers']} busy")
+    if busy and max(busy) < cell["workers"]:
+        yield Flag(IDLE, f"{max(busy)} of {cell['workers']} busy")
 
 
-def _not_compared(cell: Record, evidence: Evidence, cores: int) -> Iterator[Flag]:
+def _not_compared(cell: Record, evidence: Evidence, room: Room) -> Iterator[Flag]:
     if "not comparable" in {trial["arms"]["cell"].get("answers") for trial in evidence.trials}:
         yield Flag("answers not compared", "they cannot be pickled")
 
 
-_FINDERS: tuple[Callable[[Record, Evidence, int], Iterator[Flag]], ...] = (
+_FINDERS: tuple[Callable[[Record, Evidence, Room], Iterator[Flag]], ...] = (
     _starved,
     _crowded,
     _stolen,
@@ -165,22 +167,24 @@ _FINDERS: tuple[Callable[[Record, Evidence, int], Iterator[Flag]], ...] = (
 def _share(trials: Sequence[Record], what: str, *, minus_own: bool = False) -> float | None:
     """What the machine counted over all rounds, less what our arms used themselves, as a share of the time."""
     counted = [trial for trial in trials if (trial.get("machine") or {}).get(what) is not None]
+    if minus_own:
+        counted = [trial for trial in counted if _own_cpu_s(trial) is not None]
     passed_s = sum(trial["phases_s"]["rounds"] for trial in counted)
     if not passed_s:
         return None
     total_s = sum(trial["machine"][what] for trial in counted)
     if minus_own:
-        total_s -= sum(_own_cpu_s(trial) for trial in counted)
+        total_s -= sum(_own_cpu_s(trial) or 0.0 for trial in counted)
     return float(total_s / passed_s)
 
 
-def _own_cpu_s(trial: Record) -> float:
+def _own_cpu_s(trial: Record) -> float | None:
     own_s: float | None = trial.get("own_cpu_s")
     if own_s is not None:
         return own_s
     # Not counted, or not in journals of schema 1: at least what the arms used while they were timed.
-    used = [each or 0.0 for arm in trial["arms"].values() for each in arm.get("cpu_s") or ()]
-    return float(sum(used) * trial["repeat"] + trial.get("probe_cpu_s", 0.0))
+    used = [each for arm in trial["arms"].values() for each in arm.get("cpu_s") or ()]
+    return None if None in used else float(sum(used) * trial["repeat"] + trial.get("probe_cpu_s", 0.0))
 
 
 def _throttled_share(trials: Sequence[Record]) -> float | None:

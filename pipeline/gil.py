@@ -15,12 +15,14 @@ from .wording import factor
 
 def explain(run: Run, candidates: Sequence[Candidate]) -> list[str]:
     """A sentence on the threads of a workload; empty where some gain, or where it is not for want of taking turns."""
-    threads = [each for each in candidates if each.backend == "thread" and each.workers > 1]
+    threads = [each for each in candidates if each.backend == "thread" and each.workers > 1 and _is_as_the_loop(each)]
     turns = [each for each in threads if _takes_turns(each)]
     if not turns or any(each.speedup.high >= NO_GAIN or _is_shared(run, each) for each in threads):
         return []
-    processes = {each.workers: each for each in candidates if each.backend == "process"}
-    twins = {workers: each for workers, each in processes.items() if each.speedup.low > NO_GAIN}
+    # Another interpreter or other variables may be faster than the plain loop for reasons of their own.
+    processes = [each for each in candidates if each.backend == "process" and _is_as_the_loop(each)]
+    ordered = sorted(processes, key=lambda each: each.speedup.estimate)
+    twins = {each.workers: each for each in ordered if each.speedup.low > NO_GAIN}
     with_twin = [each for each in turns if each.workers in twins]
     if not with_twin:
         return [] if processes else _without_twin(max(turns, key=lambda each: blocked_share(each) or 0.0))
@@ -31,9 +33,12 @@ def explain(run: Run, candidates: Sequence[Candidate]) -> list[str]:
     against = f"while {twin.name} got {factor(twin.speedup.estimate)}x{offered}"
     if _is_to_blame(shown):
         return [f"Threads gain nothing: the GIL let one thread run at a time ({_seen(shown)}), {against}."]
-    return [f"Threads gain nothing ({_seen(shown)}), {against}. {_CONSISTENT}"]
+    held = held_share(shown.evidence)
+    perhaps = _CONSISTENT if held is None or held >= GIL_HELD else _ANOTHER_LOCK
+    return [f"Threads gain nothing ({_seen(shown)}), {against}. {perhaps}"]
 
 
+_ANOTHER_LOCK = "The GIL was free meanwhile: they take turns at something else, such as a lock of the task's own."
 _CONSISTENT = "That is consistent with the GIL, which lets one thread at a time run Python code."
 
 
@@ -42,6 +47,10 @@ def _without_twin(threads: Candidate) -> list[str]:
     if not _is_to_blame(threads):
         return []
     return [f"Threads gain nothing ({_seen(threads)}). {_CONSISTENT}"]
+
+
+def _is_as_the_loop(each: Candidate) -> bool:
+    return not each.cell["env"] and each.cell["python"] is None
 
 
 def _seen(threads: Candidate) -> str:
@@ -58,7 +67,7 @@ def _takes_turns(threads: Candidate) -> bool:
 
 
 def _is_shared(run: Run, threads: Candidate) -> bool:
-    return not flags.SHARED.isdisjoint(flag.name for flag in flags.find(threads.cell, threads.evidence, run.cores))
+    return not flags.SHARED.isdisjoint(flag.name for flag in flags.find(threads.cell, threads.evidence, run.room))
 
 
 def blocked_share(threads: Candidate) -> float | None:

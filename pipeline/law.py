@@ -156,12 +156,14 @@ class Law:
 def turn(points: Sequence[Point]) -> tuple[int, int | None]:
     """Between which counts a curve with one peak at most has it, by no law: as far as it surely rises, where it fell.
 
-    The second is `None` where no fall is seen, that is no count surely slower than a smaller one.
+    The second is `None` where no fall is seen, that is no count surely slower than a smaller one, and where there are
+    more peaks than one, as a rise comes after it.
     """
     pairs = [(one, more) for one in points for more in points if one.workers < more.workers]
     rises = [one.workers for one, more in pairs if more.speedup.low > one.speedup.high]
     falls = [more.workers for one, more in pairs if one.speedup.low > more.speedup.high]
-    return max(rises, default=1), min(falls, default=None)
+    first, last = max(rises, default=1), min(falls, default=None)
+    return first, None if last is not None and last <= first else last
 
 
 def fit(points: tuple[Point, ...], terms: int, least: int) -> Law | Refusal:

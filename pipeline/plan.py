@@ -23,10 +23,11 @@ SWEEP_ALPHA = ALPHA / 2
 """The share of it that the verdict's statements from the sweep have, over all its cells and looks."""
 PLAY_OFF_ALPHA = ALPHA / 2
 """And the share of those from the play-off of a workload."""
-MOST_RIVALS = 3
-STATEMENT_ALPHA = PLAY_OFF_ALPHA / (MOST_RIVALS + 1)
-"""What one statement from the play-off may err: there is one on each rival, and one on the speed-up of the chosen,
-which is one of `MOST_RIVALS` + 1 cells, each of which could have been it."""
+MOST_RIVALS, MOST_STAGES = 3, 2
+"""A leader meets so many rivals at most, and is replaced by one of them at most once."""
+STATEMENT_ALPHA = PLAY_OFF_ALPHA / (MOST_STAGES * MOST_RIVALS + 1)
+"""What one statement from the play-off may err: there is one on each rival in each stage, and one on the speed-up of
+the chosen, which is one of `MOST_RIVALS` + 1 cells, each of which could have been it."""
 FIRST_LOOK_ROUNDS = 12
 LEAST_TRIAL_S = 0.5
 """A trial's rounds last at least this long, so that starting its processes does not outweigh them."""

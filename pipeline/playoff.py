@@ -15,7 +15,7 @@ from . import flags
 from .cells import Measure
 from .evidence import Evidence
 from .journal import Record
-from .plan import MOST_RIVALS, STATEMENT_ALPHA, SWEEP_ALPHA, Plan
+from .plan import MOST_RIVALS, MOST_STAGES, STATEMENT_ALPHA, SWEEP_ALPHA, Plan
 from .statistics import Speedup
 from .wording import pool_name
 
@@ -24,7 +24,8 @@ from .wording import pool_name
 class Candidate:
     """A measured cell that may be recommended.
 
-    Its `speedup` has an interval at level 1 - `alpha`, which holds for all cells of the run at once.
+    Its `speedup` has an interval at level 1 - `alpha`, which holds for all cells of the run at once. `is_fresh` says that
+    it is of the play-off.
     """
 
     cell: Record
@@ -32,6 +33,7 @@ class Candidate:
     evidence: Evidence
     speedup: Speedup
     alpha: float
+    is_fresh: bool = False
 
     @property
     def id(self) -> str:
@@ -93,14 +95,14 @@ class Stage:
 
 
 Result = Callable[[Candidate, Candidate], Speedup | None]
-"""The second one's speed over the first one's, the leader's, in their match; `None` until it has been played out."""
+"""Of the match of a leader, the first one, and a rival: see `result`."""
 
 
 def stages(candidates: Sequence[Candidate], result: Result, margin: float) -> list[Stage]:
     """The leaders one after the other, the last being the one that stands; empty where no cell is shown to beat a loop.
 
-    A rival that was proved faster leads, and is played again: the match that put it there favours it. Nobody leads
-    twice, so this ends.
+    A rival that was proved faster leads, and is played again, also against the one that led: the match that put it
+    there favours it. There are no more than `MOST_STAGES`, all of whose statements share one alpha.
     """
     eligible = [each for each in candidates if each.speedup.low > 1 + margin]
     if not eligible:
@@ -110,18 +112,17 @@ def stages(candidates: Sequence[Candidate], result: Result, margin: float) -> li
         each for each in candidates if each is not leader and each.speedup.high >= leader.speedup.low * (1 - margin)
     ]
     found = [Stage(leader, tuple(by_cost(perhaps)[:MOST_RIVALS]))]
-    led = {leader.id}
-    while True:
+    while len(found) < MOST_STAGES:
         stage = found[-1]
         results = [(rival, result(stage.leader, rival)) for rival in stage.rivals]
         played = [(rival, ratio) for rival, ratio in results if ratio is not None]
-        faster = [(rival, ratio) for rival, ratio in played if ratio.low > 1 and rival.id not in led]
+        faster = [(rival, ratio) for rival, ratio in played if ratio.low > 1]
         if len(played) < len(results) or not faster:
-            return found
+            break
         leader, _ = max(faster, key=lambda each: each[1].estimate)
-        led.add(leader.id)
         rivals = [rival for rival, ratio in played if rival is not leader and ratio.high >= 1 - margin]
         found.append(Stage(leader, tuple(by_cost([*rivals, stage.leader]))))
+    return found
 
 
 def target(measure: Measure, margin: float) -> float:
@@ -129,9 +130,22 @@ def target(measure: Measure, margin: float) -> float:
     return min(measure.target, margin / 2)
 
 
-def ratio(match: Evidence, plan: Plan) -> Speedup:
-    """The rival's speed over the leader's."""
-    return match.speedup(plan.each_look(STATEMENT_ALPHA), over="leader")
+NOTHING = Speedup(math.nan, 0.0, math.inf, 0, 0, False)
+"""The result of a match that tells nothing."""
+
+
+def result(
+    match: Evidence, leader: Record, rival: Record, plan: Plan, measure: Measure, margin: float
+) -> Speedup | None:
+    """The rival's speed over the leader's; `None` until it was played to its end: before, it is an unplanned look.
+
+    `NOTHING` where it broke off, or one of them is not fit to be recommended by what was seen there.
+    """
+    ratio = match.speedup(plan.each_look(STATEMENT_ALPHA), over="leader")
+    if not has_enough(match, ratio, plan, target(measure, margin), measure.budget_s, plan.looks[0]):
+        return None
+    unfit = (flags.is_unfit(cell, match.of_arm(arm)) for cell, arm in ((leader, "leader"), (rival, "cell")))
+    return NOTHING if match.status != "measured" or any(unfit) else ratio
 
 
 def has_enough(evidence: Evidence, speedup: Speedup, plan: Plan, target: float, budget_s: float, least: int) -> bool:

@@ -21,13 +21,13 @@ class StrongScaling:
     """What is told of one backend.
 
     `points` are those that the laws are of; `left_out` are worker counts above `attainable`, how many can run at once;
-    `fractions` are `karp_flatt` for every count measured.
+    `fractions` are `karp_flatt` for every count measured, or why not.
     """
 
     points: tuple[Point, ...]
     attainable: float
     left_out: tuple[int, ...]
-    fractions: Mapping[int, Estimate]
+    fractions: Mapping[int, Estimate | Refusal]
     amdahl: Law | Refusal
     usl: Law | Refusal
 
@@ -53,8 +53,16 @@ def strong_scaling(points: Sequence[Point], attainable: float = math.inf) -> Str
     known = [each for each in points if each.speedup.beyond_these_trials and math.isfinite(each.speedup.half_width)]
     used = tuple(each for each in known if each.workers <= attainable)
     left_out = tuple(each.workers for each in points if each.workers > attainable)
-    fractions = {each.workers: karp_flatt(each) for each in points if each.workers > 1}
+    fractions = {each.workers: _fraction(each, attainable) for each in points if each.workers > 1}
     return StrongScaling(used, attainable, left_out, fractions, fit(used, 2, LEAST_AMDAHL), fit(used, 3, LEAST_USL))
+
+
+def _fraction(point: Point, attainable: float) -> Estimate | Refusal:
+    if point.workers > attainable:
+        return Refusal(f"no more than {attainable:.3g} can run at once")
+    if not point.speedup.beyond_these_trials or not math.isfinite(point.speedup.half_width):
+        return Refusal("its interval does not hold beyond these trials")
+    return karp_flatt(point)
 
 
 def karp_flatt(point: Point) -> Estimate:
@@ -71,13 +79,28 @@ def karp_flatt(point: Point) -> Estimate:
     return Estimate(fraction(point.speedup.estimate), fraction(point.speedup.high), fraction(point.speedup.low))
 
 
+def on_a_shared_machine() -> StrongScaling:
+    """What a neighbour takes would pass for a serial share."""
+    refused = Refusal("the machine was shared meanwhile")
+    return StrongScaling((), math.inf, (), {}, refused, refused)
+
+
 def say(found: StrongScaling, backend: str) -> str:
     """What was found, in a sentence or three for a person; `backend` as it is called in a configuration."""
-    said = [f"Strong scaling: {_say_amdahl(found, backend)}.", *_say_usl(found, backend)]
+    said = [f"Strong scaling: {_say_amdahl(found, backend)}.", *_say_usl(found, backend), *_say_fractions(found)]
     if found.left_out:
         above = _list([*map(str, found.left_out)])
         said.append(f"Left out: {above}, as no more than {found.attainable:.3g} can run at once.")
     return " ".join(said)
+
+
+def _say_fractions(found: StrongScaling) -> list[str]:
+    said = [
+        f"{each.estimate:.1%} ({each.low:.1%} to {each.high:.1%}) on {workers}"
+        for workers, each in found.fractions.items()
+        if isinstance(each, Estimate)
+    ]
+    return [f"Serial fraction by Karp and Flatt: {', '.join(said)}."] if said else []
 
 
 def _say_amdahl(found: StrongScaling, backend: str) -> str:

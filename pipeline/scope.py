@@ -8,6 +8,7 @@ from . import flags
 from .advice import more_trials
 from .evidence import Evidence, Run
 from .flags import Flag
+from .journal import Record
 from .playoff import Candidate, Stage
 from .thresholds import CPU_BOUND
 
@@ -19,19 +20,17 @@ def on_a_shared_machine(run: Run, candidates: Sequence[Candidate], stages: Seque
     larger is its share. So neither "stay serial" nor a count would hold on the machine alone.
     """
     measured = [(each.cell, each.evidence) for each in candidates]
-    measured += [
-        (rival.cell, played)
-        for stage in stages
-        for rival in stage.rivals
-        if (played := run.matches.get((stage.leader.id, rival.id))) is not None
-    ]
+    for stage in stages:
+        for rival in stage.rivals:
+            match = run.matches.get((stage.leader.id, rival.id))
+            if match is not None:
+                measured += [(stage.leader.cell, match.of_arm("leader")), (rival.cell, match.of_arm("cell"))]
     seen = [
         flag
         for cell, evidence in measured
-        if cell["workers"] > 1 and _competes_for_cores(evidence, run.cores)
-        for flag in flags.find(cell, evidence, run.cores)
-        # Where cores are hyper-threads or under a quota, they never are worth more: that is the machine itself.
-        if flag.name in (flags.SHARED if run.has_whole_cores else flags.SHARED - {flags.STARVED})
+        if cell["workers"] > 1 and _competes_for_cores(cell, evidence, run.cores)
+        for flag in flags.find(cell, evidence, run.room)
+        if flag.name in flags.SHARED
     ]
     if not seen:
         return []
@@ -44,9 +43,10 @@ def on_a_shared_machine(run: Run, candidates: Sequence[Candidate], stages: Seque
     return [said]
 
 
-def _competes_for_cores(evidence: Evidence, cores: int) -> bool:
-    loop, pool = evidence.cores_used("anchor"), evidence.cores_used("cell")
-    return (loop is not None and loop > CPU_BOUND) or (pool is not None and pool > CPU_BOUND * cores)
+def _competes_for_cores(cell: Record, evidence: Evidence, cores: int) -> bool:
+    """Whether it would, by what the loop uses: what the pool got may be little because others had the cores."""
+    loop, pool = evidence.cores_used("anchor") or 0.0, evidence.cores_used("cell") or 0.0
+    return loop > CPU_BOUND or max(loop * cell["workers"], pool) > CPU_BOUND * cores
 
 
 def holds_for(run: Run, candidates: Sequence[Candidate]) -> list[str]:
@@ -56,10 +56,10 @@ def holds_for(run: Run, candidates: Sequence[Candidate]) -> list[str]:
 
 def _trials(run: Run, candidates: Sequence[Candidate]) -> Iterator[str]:
     """For which trials they hold: for all that could be made, or for the measured ones alone."""
-    few = {each.id for each in candidates if not each.speedup.beyond_these_trials}
+    few = [each for each in candidates if not each.speedup.beyond_these_trials]
     if not few:
         return
-    more = more_trials(run, few)
+    more = more_trials(run, {each.id for each in few}, in_play_off=any(each.is_fresh for each in few))
     said = "These trials only: there are too few of them to tell how much another start of the processes would differ"
     yield f"{said}; {more} takes enough." if more else f"{said}."
 
@@ -67,7 +67,7 @@ def _trials(run: Run, candidates: Sequence[Candidate]) -> Iterator[str]:
 def _flagged(run: Run, candidates: Sequence[Candidate]) -> Iterator[str]:
     seen: dict[str, list[tuple[Candidate, Flag]]] = {}
     for each in candidates:
-        for flag in flags.find(each.cell, each.evidence, run.cores):
+        for flag in flags.find(each.cell, each.evidence, run.room):
             seen.setdefault(flag.name, []).append((each, flag))
     unsteady = [seen[name][0][1].detail for name in (flags.NOISY, flags.DRIFTING) if name in seen]
     if unsteady:

@@ -49,7 +49,7 @@ def headline(verdict: Verdict) -> str:
             f"{verdict.workload}: use {verdict.chosen.name}, {times(verdict.chosen.speedup)} as fast as a plain loop."
         )
     if verdict.decision == STAY_SERIAL:
-        return f"{verdict.workload}: stay serial; nothing here beats a plain loop."
+        return f"{verdict.workload}: stay serial; nothing that was measured beats a plain loop."
     if verdict.nothing_ran:
         return f"{verdict.workload}: nothing could be measured."
     return f"{verdict.workload}: not enough evidence to recommend anything."

@@ -73,6 +73,7 @@ class Bag:
         self._plans: dict[str, Plan] = {}
         self._progress: dict[str, Progress] = {}
         self._candidates: dict[str, tuple[Candidate, ...]] = {}
+        self._results: dict[str, Speedup] = {}
         for record in records:
             self.add(record)
 
@@ -171,8 +172,12 @@ class Bag:
             return matches.setdefault(found.id, found)
 
         def result(leader: Candidate, rival: Candidate) -> Speedup | None:
-            played = match(leader, rival)
-            return played.speedup if played.done else None
+            found = match(leader, rival)
+            if found.done and found.id not in self._results:
+                plan, sweep = self._plan(found.cell, found.leader), self._sweep
+                ended = playoff.result(found.evidence, leader.cell, rival.cell, plan, sweep.measure, sweep.margin)
+                self._results[found.id] = ended or playoff.NOTHING
+            return self._results.get(found.id)
 
         for stage in playoff.stages(candidates, result, self._sweep.margin):
             for rival in stage.rivals:

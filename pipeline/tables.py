@@ -107,10 +107,15 @@ def samples(run: Run) -> pd.DataFrame:
                         "arm": arm,
                         "position": order.index(arm),
                         "batch_s": measured["batch_s"][number],
-                        **{name: measured[name][number] for name in COUNTERS if measured.get(name)},
+                        **{name: measured[name][number] for name in _counted_in_rounds(measured)},
                     }
                 )
     return pd.DataFrame(rows, columns=SAMPLES).astype(dict.fromkeys(["batch_s", *COUNTERS], "float64"))
+
+
+def _counted_in_rounds(arm: Record) -> list[str]:
+    # Journals of schema 1 have some of them once a trial.
+    return [name for name in COUNTERS if arm.get(name) and isinstance(arm[name], list)]
 
 
 def summarise(run: Run) -> pd.DataFrame:
@@ -176,7 +181,7 @@ def _cell_row(run: Run, cell: Record, variant: str) -> dict[str, Any]:
         "trials": len(evidence.trials),
         "rounds": speedup.rounds,
         "above_attainable": cell["workers"] > run.attainable_cores,
-        "flags": "; ".join(map(str, flags.find(cell, evidence, run.cores))),
+        "flags": "; ".join(map(str, flags.find(cell, evidence, run.room))),
         "cell": cell["id"],
     }
     if not evidence.trials:

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import because, flags, gil, playoff, scaling, scope, statistics
 from .because import LeftOut, Podium
-from .evidence import Evidence, Run
+from .evidence import Run
 from .journal import Record
 from .law import Point
 from .plan import MOST_RIVALS, STATEMENT_ALPHA
@@ -75,16 +75,15 @@ class Scaling:
     found: StrongScaling
 
     @property
+    def counts(self) -> int:
+        """How many worker counts something is said of."""
+        return len(self.found.points) + len(self.found.left_out)
+
+    @property
     def sentence(self) -> str:
         """For a person."""
         name = f"{self.backend} with {self.variant}" if self.variant else self.backend
-        fractions = [
-            f"{scaling.karp_flatt(point).estimate:.1%} on {point.workers}"
-            for point in self.found.points
-            if point.workers > 1
-        ]
-        by_count = f" Serial fraction by Karp and Flatt: {', '.join(fractions)}." if fractions else ""
-        return f"{name}: {scaling.say(self.found, self.backend)}{by_count}"
+        return f"{name}: {scaling.say(self.found, self.backend)}"
 
     def to_json(self) -> dict[str, Any]:
         """As `verdict.json` has it."""
@@ -93,32 +92,29 @@ class Scaling:
 
 def decide(run: Run) -> list[Verdict]:
     """A verdict for each workload of a run."""
-    found = []
-    for anchor in (cell for cell in run.cells if cell["id"] == cell["anchor"]):
-        candidates = _candidates(run, anchor["id"])
-        found.append(replace(_decide(run, anchor, candidates), scaling=_scaling(run, candidates)))
-    return found
+    return [_decide(run, cell) for cell in run.cells if cell["id"] == cell["anchor"]]
 
 
-def _decide(run: Run, anchor: Record, candidates: tuple[Candidate, ...]) -> Verdict:
-    workload, margin = anchor["name"], run.margin
+def _decide(run: Run, anchor: Record) -> Verdict:
+    workload, margin, candidates = anchor["name"], run.margin, _candidates(run, anchor["id"])
     left_out = _left_out(run, anchor["id"])
     if not candidates:
         nothing_ran = not run.of_anchor(anchor["id"])
         return Verdict(workload, NOT_ENOUGH, nothing_ran=nothing_ran, because=(*left_out.all, *left_out.waiting))
-    why = (*gil.explain(run, candidates), *because.where_time_is_lost(candidates))
-    holds_for = scope.holds_for(run, candidates)
     stages = playoff.stages(candidates, lambda leader, rival: _result(run, leader, rival), margin)
     shared = scope.on_a_shared_machine(run, candidates, stages)
+    laws = _scaling(run, candidates, is_shared=bool(shared))
+    why = (*gil.explain(run, candidates), *because.where_time_is_lost(candidates))
     nothing_helps = all(each.speedup.high < 1 + margin for each in candidates)
     if nothing_helps and not (left_out.unfit or left_out.waiting or shared):
-        said = (*because.nothing_helps(candidates, left_out, margin), *why, *left_out.all, *holds_for)
-        return Verdict(workload, STAY_SERIAL, because=said)
-    podium = _podium(run, candidates, stages, margin) if stages else None
-    if podium is None or shared:
-        first = shared or because.nothing_shown(candidates, margin)
-        said = (*first, *left_out.all, *left_out.waiting, *holds_for)
-        return Verdict(workload, NOT_ENOUGH, unresolved=candidates, because=said)
+        found = because.nothing_helps(candidates, left_out, margin)
+        said = (*found, *why, *left_out.all, *scope.holds_for(run, candidates))
+        return Verdict(workload, STAY_SERIAL, because=said, scaling=laws)
+    podium = _podium(run, candidates, stages, margin)
+    if shared or not isinstance(podium, Podium):
+        reason = shared if shared or isinstance(podium, Podium) else podium
+        said = (*reason, *left_out.all, *left_out.waiting, *scope.holds_for(run, candidates))
+        return Verdict(workload, NOT_ENOUGH, unresolved=candidates, because=said, scaling=laws)
     tasks = run.preflights[anchor["id"]]["tasks"]
     # A job's batch is the job, whatever it makes of its inputs.
     pays_from = None if anchor["workload"]["job"] else because.pays_from_tasks(podium.chosen, tasks)
@@ -130,7 +126,7 @@ def _decide(run: Run, anchor: Record, candidates: tuple[Candidate, ...]) -> Verd
         *left_out.waiting,
         *scope.holds_for(run, [*candidates, podium.chosen]),
     )
-    return Verdict(workload, USE, podium.chosen, podium.ties, podium.unresolved, pays_from, said)
+    return Verdict(workload, USE, podium.chosen, podium.ties, podium.unresolved, pays_from, said, laws)
 
 
 def _candidates(run: Run, anchor: str) -> tuple[Candidate, ...]:
@@ -141,13 +137,13 @@ def _candidates(run: Run, anchor: str) -> tuple[Candidate, ...]:
     return playoff.enter([(cell, run.evidence[cell["id"]]) for cell in cells], plan, len(run.measured), run.variants)
 
 
-def _scaling(run: Run, candidates: Sequence[Candidate]) -> tuple[Scaling, ...]:
+def _scaling(run: Run, candidates: Sequence[Candidate], *, is_shared: bool) -> tuple[Scaling, ...]:
     pools: dict[tuple[str, str], list[Candidate]] = {}
     for each in candidates:
         pools.setdefault((each.backend, each.variant), []).append(each)
     found = []
     for (backend, variant), counts in pools.items():
-        if len(counts) < scaling.LEAST_AMDAHL:
+        if all(each.workers == 1 for each in counts):
             continue
         plan = run.plan(counts[0].cell)
         assert plan is not None
@@ -155,9 +151,9 @@ def _scaling(run: Run, candidates: Sequence[Candidate]) -> tuple[Scaling, ...]:
         points = [Point(each.workers, each.evidence.speedup(alpha)) for each in counts]
         # What waits overlaps beyond the cores; what computes does not.
         busy = any((each.evidence.cores_used("anchor") or 0.0) > CPU_BOUND for each in counts)
-        found.append(
-            Scaling(backend, variant, scaling.strong_scaling(points, run.attainable_cores if busy else math.inf))
-        )
+        attainable = run.attainable_cores if busy else math.inf
+        laws = scaling.on_a_shared_machine() if is_shared else scaling.strong_scaling(points, attainable)
+        found.append(Scaling(backend, variant, laws))
     return tuple(found)
 
 
@@ -169,7 +165,7 @@ def _left_out(run: Run, anchor: str) -> LeftOut:
             continue
         evidence, variant = run.evidence[cell["id"]], run.variants[cell["id"]]
         name = pool_name(cell["backend"], cell["workers"]) + (f" with {variant}" if variant else "")
-        unfit = [flag for flag in flags.find(cell, evidence, run.cores) if flag.name in flags.UNFIT]
+        unfit = [flag for flag in flags.find(cell, evidence, run.room) if flag.name in flags.UNFIT]
         if evidence.status == "not run":
             waiting.append(name)
         elif evidence.status != "measured":
@@ -184,44 +180,68 @@ def _left_out(run: Run, anchor: str) -> LeftOut:
     return LeftOut(**said, waiting=(f"Not measured yet: {', '.join(waiting)}.",) if waiting else ())
 
 
-def _played(run: Run, leader: Candidate, rival: Candidate) -> Evidence | None:
-    """A match's evidence, once it has been played to its end: what is said of it before would be an unplanned look."""
-    match = run.matches.get((leader.id, rival.id))
-    if match is None or flags.is_unfit(rival.cell, match):
-        return None
-    plan, target = run.match_plan(leader.cell, rival.cell), playoff.target(run.measure, run.margin)
-    ratio = playoff.ratio(match, plan)
-    is_over = playoff.has_enough(match, ratio, plan, target, run.measure.budget_s, plan.looks[0])
-    return match if is_over else None
-
-
 def _result(run: Run, leader: Candidate, rival: Candidate) -> Speedup | None:
-    match = _played(run, leader, rival)
-    return None if match is None else playoff.ratio(match, run.match_plan(leader.cell, rival.cell))
+    match = run.matches.get((leader.id, rival.id))
+    if match is None:
+        return None
+    plan = run.match_plan(leader.cell, rival.cell)
+    return playoff.result(match, leader.cell, rival.cell, plan, run.measure, run.margin)
 
 
-def _podium(run: Run, candidates: Sequence[Candidate], stages: Sequence[Stage], margin: float) -> Podium | None:
+def _podium(
+    run: Run, candidates: Sequence[Candidate], stages: Sequence[Stage], margin: float
+) -> Podium | tuple[str, ...]:
     """Who is shown not to be slower than the leader by more than the margin, and what is not settled.
 
-    `None` where the leader's own fresh rounds do not confirm that it beats a plain loop.
+    Or else why nobody is recommended: nobody leads, or the fresh rounds do not bear the leader out.
     """
+    if not stages:
+        return because.nothing_shown(candidates, margin)
     stage = stages[-1]
     results = {rival.id: ratio for rival in stage.rivals if (ratio := _result(run, stage.leader, rival)) is not None}
+    broken = _broken(run, stages)
     p_values = [_p_not_slower(run, stage.leader, rival, margin) for rival in stage.rivals]
     shown = statistics.holm(p_values, len(stage.rivals) * STATEMENT_ALPHA / 2)
     not_slower = [stage.leader, *(rival for rival, is_shown in zip(stage.rivals, shown, strict=True) if is_shown)]
-    confirmed = {each.id: fresh for each in not_slower if (fresh := _as_played(run, stage, each)).speedup.low > 1}
-    if stage.leader.id not in confirmed:
-        return None
-    chosen = playoff.cheapest([each for each in not_slower if each.id in confirmed])
+    played = {each.id: _as_played(run, stage, each) for each in not_slower}
+    beaten_by = [each for each in stage.rivals if each.id in results and _is_beyond(results[each.id], margin)]
+    if stage.leader.id in broken or beaten_by or not _is_confirmed(played[stage.leader.id], margin):
+        leader = played[stage.leader.id]
+        is_over = len(results) == len(stage.rivals)
+        return because.leader_not_borne_out(leader, broken.get(leader.id), beaten_by, results, is_over=is_over)
+    confirmed = [each for each in not_slower if each.id not in broken and _is_confirmed(played[each.id], margin)]
+    chosen = playoff.cheapest(confirmed)
     slower = _shown_slower(run, candidates, stages, margin)
     return Podium(
         leader=stage.leader,
-        chosen=confirmed[chosen.id],
-        ties=tuple(each for each in not_slower if each is not chosen),
-        unresolved=tuple(each for each in candidates if each not in not_slower and each.id not in slower),
+        chosen=played[chosen.id],
+        ties=tuple(each for each in confirmed if each is not chosen),
+        unresolved=tuple(each for each in candidates if each not in confirmed and each.id not in slower),
         results=results,
+        broken=tuple(broken.values()),
     )
+
+
+def _is_beyond(ratio: Speedup, margin: float) -> bool:
+    """Whether a rival is faster than the leader, and perhaps by more than the margin."""
+    return ratio.low > 1 and ratio.high > 1 / (1 - margin)
+
+
+def _is_confirmed(fresh: Candidate, margin: float) -> bool:
+    """Whether fresh rounds bear out that it beats a plain loop: they need not show by how much, but not show less."""
+    return fresh.speedup.low > 1 and fresh.speedup.estimate > 1 + margin
+
+
+def _broken(run: Run, stages: Sequence[Stage]) -> dict[str, str]:
+    """A sentence on each cell that failed in the play-off, whatever it did in the sweep; by its id."""
+    found = {}
+    for stage in stages:
+        for rival in stage.rivals:
+            match = run.matches.get((stage.leader.id, rival.id))
+            if match is not None and match.status not in ("measured", "not run"):
+                said = f"The match of {rival.name} against {stage.leader.name} {match.status}: {match.reason}."
+                found[stage.leader.id if match.failed_arm == "leader" else rival.id] = said
+    return found
 
 
 def _shown_slower(run: Run, candidates: Sequence[Candidate], stages: Sequence[Stage], margin: float) -> set[str]:
@@ -238,12 +258,12 @@ def _shown_slower(run: Run, candidates: Sequence[Candidate], stages: Sequence[St
 
 
 def _p_not_slower(run: Run, leader: Candidate, rival: Candidate, margin: float) -> float:
-    """One-sided, over all planned looks (Bonferroni); 1 where they did not meet."""
-    match = _played(run, leader, rival)
-    if match is None:
+    """One-sided, over all planned looks (Bonferroni); 1 where their match tells nothing."""
+    ratio = _result(run, leader, rival)
+    if ratio is None or not ratio.rounds:
         return 1.0
     plan = run.match_plan(leader.cell, rival.cell)
-    alpha = plan.each_look(STATEMENT_ALPHA) / 2
+    alpha, match = plan.each_look(STATEMENT_ALPHA) / 2, run.matches[leader.id, rival.id]
     return len(plan.looks) * statistics.p_above(match.log_ratios("leader"), math.log(1 - margin), alpha)
 
 
@@ -253,21 +273,16 @@ def _as_played(run: Run, stage: Stage, each: Candidate) -> Candidate:
     The leader has those of all of its matches. One that met nobody was not chosen for being lucky.
     """
     rivals, arm = (stage.rivals, "leader") if each is stage.leader else ((each,), "cell")
-    met = [(match, rival) for rival in rivals if (match := _played(run, stage.leader, rival)) and match.trials]
+    met = [rival for rival in rivals if (ratio := _result(run, stage.leader, rival)) is not None and ratio.rounds]
     if not met:
         return each
-    looks = max(len(run.match_plan(stage.leader.cell, rival.cell).looks) for _, rival in met)
+    matches = [run.matches[stage.leader.id, rival.id].of_arm(arm) for rival in met]
+    looks = max(len(run.match_plan(stage.leader.cell, rival.cell).looks) for rival in met)
     # It is one of several cells that could have been chosen, by these very rounds.
     alpha = STATEMENT_ALPHA / looks / (MOST_RIVALS + 1)
-    trials = tuple(_as_cell(trial, arm) for match, _ in met for trial in match.trials)
-    evidence = replace(met[0][0], trials=trials)
-    fresh = replace(each, evidence=evidence, speedup=evidence.speedup(alpha), alpha=alpha)
+    evidence = replace(matches[0], trials=tuple(trial for match in matches for trial in match.trials))
+    fresh = replace(each, evidence=evidence, speedup=evidence.speedup(alpha), alpha=alpha, is_fresh=True)
     return fresh if math.isfinite(fresh.speedup.half_width) else each
-
-
-def _as_cell(trial: Record, arm: str) -> Record:
-    """A match's trial as one of the sweep: the anchor and one cell."""
-    return {**trial, "arms": {"anchor": trial["arms"]["anchor"], "cell": trial["arms"][arm]}}
 
 
 def _speedup_json(speedup: Speedup) -> dict[str, float | bool | None]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline import flags
-from pipeline.evidence import gather
+from pipeline.evidence import Room, gather
 
 CELL = {"backend": "thread", "workers": 2, "options": {}}
 
@@ -35,7 +35,7 @@ def _trial(number: int = 0, **changes: Any) -> dict[str, Any]:
 
 
 def _flags(*trials: dict[str, Any], workers: int = 2) -> dict[str, str]:
-    found = flags.find({**CELL, "workers": workers}, gather(trials, None), cores=2)
+    found = flags.find({**CELL, "workers": workers}, gather(trials, None), Room(2, 2))
     return {flag.name: flag.detail for flag in found}
 
 
@@ -83,6 +83,23 @@ def test_waiting_may_overlap_beyond_what_the_machine_offers() -> None:
     """It takes no core."""
     waits = {"anchor": {"cpu_s": [0.001] * 10}, "cell": {"batch_s": [0.01] * 10, "cpu_s": [0.001] * 10}}
     assert "impossible" not in _flags(_trial(**waits))
+
+
+def test_capped_thread_pools_are_no_trouble() -> None:
+    """One thread in each worker, as the flag advises, while the loop has its own at work."""
+    pools = [{"library": "openblas", "threads": 1, "variable": "OPENBLAS_NUM_THREADS"}]
+    busy = {"anchor": {"cpu_s": [0.19] * 10}, "cell": {"pools": pools, "batch_s": [0.1] * 10}}
+    assert "oversubscribed" not in _flags(_trial(**busy), workers=4)
+
+
+def test_hyper_threads_are_not_taken_for_a_neighbour() -> None:
+    """Two of one core are worth little more than one."""
+    evidence = gather([_trial(number, capacity=[1.3] * 8) for number in range(6)], None)
+    found = {
+        whole: [flag.name for flag in flags.find({**CELL, "workers": 2}, evidence, Room(2, whole))] for whole in (1, 2)
+    }
+    assert "starved" not in found[1]
+    assert "starved" in found[2]
 
 
 def test_what_the_system_does_not_count_is_no_flag() -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from pipeline import gil
-from pipeline.evidence import gather
+from pipeline.evidence import Room, gather
 from pipeline.playoff import Candidate
 
-RUN: Any = SimpleNamespace(cores=2)
+RUN: Any = SimpleNamespace(room=Room(2, 2))
 
 
 def _candidate(backend: str, speedup: float, **changes: Any) -> Candidate:
@@ -45,7 +46,7 @@ def _candidate(backend: str, speedup: float, **changes: Any) -> Candidate:
     }
     trials = [{**trial, "trial": number} for number in range(12)]
     evidence = gather(trials, None)
-    cell = {"id": backend, "backend": backend, "workers": 2, "options": {}}
+    cell = {"id": backend, "backend": backend, "workers": 2, "options": {}, "env": {}, "python": None}
     return Candidate(cell, "", evidence, evidence.speedup(0.01), 0.01)
 
 
@@ -64,7 +65,6 @@ def test_the_gil_is_blamed_with_the_numbers_that_show_it() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        pytest.param({"gil_held": 0.1}, id="the GIL was free: another lock"),
         pytest.param({"gil_held": None}, id="nobody looked whether it was held"),
         pytest.param({"blocked_s": 0.0}, id="threads were not blocked"),
     ],
@@ -72,6 +72,20 @@ def test_the_gil_is_blamed_with_the_numbers_that_show_it() -> None:
 def test_what_is_not_shown_is_only_consistent_with_it(changes: dict[str, Any]) -> None:
     """One missing piece is enough."""
     assert "consistent with the GIL" in _said(**changes)
+
+
+def test_a_lock_of_the_tasks_own_is_told_from_the_gil() -> None:
+    """Threads are blocked, and the GIL is free."""
+    said = _said(gil_held=0.1)
+    assert "The GIL was free" in said
+    assert "consistent" not in said
+
+
+def test_processes_of_another_interpreter_are_no_twins() -> None:
+    """They may be faster for reasons of their own."""
+    threads, processes = _candidate("thread", 1.0), _candidate("process", 1.85)
+    other = replace(processes, cell={**processes.cell, "python": "python3.13"})
+    assert gil.explain(RUN, [threads, other]) == gil.explain(RUN, [threads])
 
 
 def test_without_processes_to_compare_with_it_is_only_consistent_with_it() -> None:

@@ -150,7 +150,8 @@ def test_counts_above_what_can_run_at_once_are_left_out() -> None:
     assert told(found.amdahl).sigma.estimate == pytest.approx(0, abs=1e-9)
     assert say(found, "process") == (
         "Strong scaling: a serial share of 0.0% (0.0% to 0.4%) explains 1, 2, 3 and 4 processes (Amdahl's law). "
-        "Left out: 6, 8, 12 and 16, as no more than 4 can run at once."
+        "Serial fraction by Karp and Flatt: 0.0% (-1.0% to 1.0%) on 2, 0.0% (-0.5% to 0.5%) on 3, "
+        "0.0% (-0.3% to 0.3%) on 4. Left out: 6, 8, 12 and 16, as no more than 4 can run at once."
     )
 
 

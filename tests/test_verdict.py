@@ -108,10 +108,85 @@ def test_an_unfinished_play_off_leaves_its_rivals_open() -> None:
 
 
 def test_what_scaling_laws_say_stands_beside_the_verdict() -> None:
-    """Of backends with three counts or more."""
+    """Of every backend, with the refusal where there are too few counts."""
     amdahl = {("thread", workers): 1 / (0.1 + 0.9 / workers) for workers in (1, 2, 4, 8)}
     _, verdict = _verdict({**amdahl, ("process", 2): 1.2}, budget_s=60, max_rounds=2000, target=0.01)
-    (scaling,) = verdict.to_json()["scaling"]
+    scaling, _ = verdict.to_json()["scaling"]
     assert scaling["backend"] == "thread"
     fraction = scaling["amdahl"]["serial_fraction"]
     assert fraction["low"] <= 0.1 <= fraction["high"]
+
+
+def _last_match_ends(run: Run, arm: str) -> Run:
+    """The run, where the last trial of its match was a crash of that arm."""
+    records = list(run.records)
+    last = max(at for at, record in enumerate(records) if record["kind"] == "play-off")
+    records[last] |= {"status": "crashed", "reason": "its process was ended by SIGSEGV", "failed_arm": arm}
+    return Run(tuple(records))
+
+
+def test_a_rival_that_crashes_in_the_play_off_is_not_recommended() -> None:
+    """However well it did before: it is named, and the leader stays."""
+    run, verdict = _verdict({("thread", 2): 1.9, ("thread", 4): 1.9})
+    assert verdict.chosen is not None
+    ((leader, rival),) = run.matches
+    cells = {cell["id"]: cell["workers"] for cell in run.cells}
+    (verdict,) = decide(_last_match_ends(run, "cell"))
+    assert verdict.chosen is not None
+    assert verdict.chosen.workers == cells[leader]
+    assert [each.workers for each in verdict.unresolved] == [cells[rival]]
+    assert any("SIGSEGV" in said for said in verdict.because)
+
+
+def test_a_leader_that_crashes_in_the_play_off_ends_in_a_refusal() -> None:
+    """Nobody else was shown to be the fastest."""
+    run, _ = _verdict({("thread", 2): 1.9, ("thread", 4): 1.9})
+    (verdict,) = decide(_last_match_ends(run, "leader"))
+    assert verdict.decision == NOT_ENOUGH
+    assert "SIGSEGV" in verdict.because[0]
+
+
+def _matches_say(run: Run, gains: dict[str, float]) -> Run:
+    """The run, where each arm of its matches is so many times as fast as it was."""
+    return Run(
+        tuple(
+            record
+            if record["kind"] != "play-off"
+            else {
+                **record,
+                "arms": {
+                    name: {**arm, "batch_s": [each / gains.get(name, 1.0) for each in arm["batch_s"]]}
+                    for name, arm in record["arms"].items()
+                },
+            }
+            for record in run.records
+        )
+    )
+
+
+def test_a_gain_that_fresh_rounds_do_not_bear_out_is_not_claimed() -> None:
+    """The sweep's was luck: then neither of them is worth more than the margin."""
+    run, _ = _verdict({("thread", 2): 1.2, ("thread", 4): 1.2})
+    (verdict,) = decide(_matches_say(run, {"leader": 1.02 / 1.2, "cell": 1.02 / 1.2}))
+    assert verdict.decision == NOT_ENOUGH
+    assert "does not bear that out" in verdict.because[0]
+
+
+def test_a_leader_that_is_beaten_when_nobody_else_may_lead_is_not_recommended() -> None:
+    """Play-offs that contradict each other say that something changes."""
+    run, _ = _verdict({("thread", 2): 1.9, ("thread", 4): 1.9})
+    ((first, second),) = run.matches
+    again = [record for record in run.records if record["kind"] == "play-off"]
+    beaten = _matches_say(run, {"cell": 1.3})
+    back = _matches_say(Run(tuple(again)), {"cell": 1.3}).records
+    (verdict,) = decide(Run((*beaten.records, *({**each, "leader": second, "cell": first} for each in back))))
+    assert verdict.decision == NOT_ENOUGH
+    assert "came out first, and then, in fresh rounds" in verdict.because[0]
+
+
+def test_laws_are_withheld_where_the_machine_was_shared() -> None:
+    """What a neighbour takes would pass for a serial share."""
+    run, _ = _verdict({("process", workers): 1 / (0.1 + 0.9 / workers) for workers in (1, 2, 4, 8)})
+    (verdict,) = decide(_busy(run, busy_s=20.0))
+    assert verdict.decision == NOT_ENOUGH
+    assert "shared" in verdict.to_json()["scaling"][0]["amdahl"]["refused"]

@@ -68,13 +68,19 @@ def _serve(channel: _Channel) -> None:
         began = time.perf_counter()
         with open_pool(command["workers"], command["options"], modules(described)) as map_:
             startup_s = time.perf_counter() - began
-            pool = [pid for pid in counters.descendants(os.getpid()) if pid not in helpers]
+            pool = [pid for pid in counters.descendants(os.getpid()) or _children() if pid not in helpers]
             channel.reply(startup_s=startup_s)
             batches = _Batches(workload.sampled(command["sample"]), map_, command["workers"], [os.getpid(), *pool])
             while (following := channel.receive())["do"] != "close":
                 channel.reply(**batches.do(following))
             began = time.perf_counter()
         channel.reply(shutdown_s=time.perf_counter() - began)
+
+
+def _children() -> list[int]:
+    """The worker processes of this one as far as it knows itself: for systems that do not list them."""
+    started = sys.modules.get("multiprocessing")
+    return [] if started is None else [each.pid for each in started.active_children()]
 
 
 class _Batches:

@@ -14,44 +14,50 @@ Python, which pay for what threads share there.
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import IO
 
 #: One probe spins for about this long, alone and then together.
 PROBE_S = 0.010
+#: A spinner that says nothing for so long hangs: stopped, or short of threads.
+PATIENCE_S = 30.0
 
-# For each line, `threads count`, one with the CPU time of all and the time that each took. One thread is the main one.
+# For each line, `threads count began`, one with the time that each took since `began`, on the clock that all processes
+# of a machine share; of threads, since the last of them was there. What a spinner waits for a core before it starts is
+# part of what the machine lacks.
 _SPINNER = """
 import sys
-from time import perf_counter, process_time
-def spin(count, took_s):
-    began = perf_counter()
+from time import perf_counter
+def spin(count, began, took_s):
     for _ in range(count):
         pass
     took_s.append(perf_counter() - began)
 def spin_together(width, count, took_s):
     import threading
-    barrier = threading.Barrier(width)
+    met = []
+    barrier = threading.Barrier(width, lambda: met.append(perf_counter()))
     def meet_and_spin():
         barrier.wait()
-        spin(count, took_s)
-    threads = [threading.Thread(target=meet_and_spin) for _ in range(width - 1)]
+        spin(count, met[0], took_s)
+    threads = [threading.Thread(target=meet_and_spin, daemon=True) for _ in range(width - 1)]
     for each in threads:
         each.start()
     meet_and_spin()
     for each in threads:
         each.join()
 for line in sys.stdin:
-    width, count = map(int, line.split())
-    took_s, began = [], process_time()
-    if width == 1:
-        spin(count, took_s)
+    width, count, began = line.split()
+    took_s = []
+    if width == "1":
+        spin(int(count), float(began), took_s)
     else:
-        spin_together(width, count, took_s)
-    print(process_time() - began, *took_s, flush=True)
+        spin_together(int(width), int(count), took_s)
+    print(*took_s, flush=True)
 """
 
 
@@ -60,9 +66,9 @@ class ProbeDied(Exception):
 
 
 class Probe:
-    """`width` spinners that wait to be told; `spun_s` is the CPU time that measuring took so far.
+    """`width` spinners that wait to be told.
 
-    All methods raise `ProbeDied` where a spinner is gone.
+    All methods raise `ProbeDied` where a spinner is gone, or hangs.
     """
 
     def __init__(self, processes: Sequence[subprocess.Popen[str]], threads: int) -> None:
@@ -70,7 +76,6 @@ class Probe:
         self._processes, self._threads = processes, threads
         self.width = len(processes) * threads
         self._count = 0
-        self.spun_s = 0.0
 
     def calibrate(self) -> None:
         """Find out how far one spinner gets in `PROBE_S`."""
@@ -79,7 +84,6 @@ class Probe:
         while (took_s := self._spin(1, count)[0]) < PROBE_S / 4:
             count *= 2
         self._count = max(1, int(count * PROBE_S / took_s))
-        self.spun_s = 0.0
 
     def measure(self) -> float:
         """C(width): the speed of all spinners together over that of one, taken one right after the other."""
@@ -91,13 +95,8 @@ class Probe:
         threads = min(width, self._threads)
         processes = self._processes[: width // threads]
         for process in processes:
-            _tell(process, f"{threads} {count}\n")
-        took_s: list[float] = []
-        for process in processes:
-            ran_s, *each_s = _answer(process)
-            self.spun_s += ran_s
-            took_s += each_s
-        return took_s
+            _tell(process, f"{threads} {count} {time.perf_counter()!r}\n")
+        return [took_s for process in processes for took_s in _answer(process)]
 
 
 def usable_cores() -> int:
@@ -150,6 +149,8 @@ def _tell(spinner: subprocess.Popen[str], line: str) -> None:
 
 
 def _answer(spinner: subprocess.Popen[str]) -> list[float]:
+    if os.name == "posix" and not select.select([_pipe(spinner.stdout)], [], [], PATIENCE_S)[0]:
+        raise _died(spinner)
     line = _pipe(spinner.stdout).readline()
     if not line.endswith("\n"):
         raise _died(spinner)
@@ -157,7 +158,7 @@ def _answer(spinner: subprocess.Popen[str]) -> list[float]:
 
 
 def _died(spinner: subprocess.Popen[str]) -> ProbeDied:
-    spinner.kill()  # in case that it has only closed its pipes
+    spinner.kill()  # it hangs, or has only closed its pipes
     return ProbeDied(f"a process that probes the machine's capacity ended early (exit status {spinner.wait()})")
 
 

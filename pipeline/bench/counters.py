@@ -31,8 +31,8 @@ class Tree:
 
     `cpu_s` is their CPU time and that of children of theirs that have ended, `queue_s` the time in which they could
     have run and waited for a core, `voluntary` and `involuntary` their context switches, `gc_runs` the garbage
-    collections of this process alone. Of threads those count that still live; CPU time and context switches of this
-    process are whole.
+    collections of this process alone. CPU time is whole, and so are the context switches of this process; otherwise
+    those threads count that still live.
     """
 
     cpu_s: float | None
@@ -76,13 +76,11 @@ def read_tree(others: Sequence[int]) -> Tree:
     own = resource.getrusage(resource.RUSAGE_SELF)
     cpu_s, queue_s, voluntary, involuntary = own_s, 0.0, own.ru_nvcsw, own.ru_nivcsw
     try:
-        queue_s += sum(waited_s for _, waited_s in map(_scheduled_s, _threads(os.getpid())))
+        queue_s += sum(map(_waited_s, _threads(os.getpid())))
         for pid in others:
-            cpu_s += _ended_children_of_s(pid)
+            cpu_s += time.clock_gettime(_cpu_clock(pid)) + _ended_children_of_s(pid)
             for thread in _threads(pid):
-                ran_s, waited_s = _scheduled_s(thread)
-                cpu_s += ran_s
-                queue_s += waited_s
+                queue_s += _waited_s(thread)
                 switches = read(f"{thread}/status")
                 voluntary += number_after(switches, b"\nvoluntary_ctxt_switches:")
                 involuntary += number_after(switches, b"\nnonvoluntary_ctxt_switches:")
@@ -108,10 +106,16 @@ def _threads(pid: int) -> list[str]:
         return [each.path for each in threads]
 
 
-def _scheduled_s(thread: str) -> tuple[float, float]:
-    """For how long a thread ran, and waited in a run queue."""
-    ran_ns, waited_ns, _ = map(int, read(f"{thread}/schedstat").split())
-    return ran_ns / 1e9, waited_ns / 1e9
+def _waited_s(thread: str) -> float:
+    """For how long a thread waited in a run queue."""
+    _, waited_ns, _ = map(int, read(f"{thread}/schedstat").split())
+    return waited_ns / 1e9
+
+
+def _cpu_clock(pid: int) -> int:
+    """The clock of a process's CPU time, with that of threads that ended: see clock_getcpuclockid(3)."""
+    scheduled = 2  # Linux's CPUCLOCK_SCHED, in nanoseconds
+    return ~pid << 3 | scheduled
 
 
 def read(path: str) -> bytes:

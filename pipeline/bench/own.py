@@ -1,4 +1,4 @@
-"""What the processes below this one do together: arms, their pools, probes, servers that inputs started."""
+"""What this process and those below it do together: arms, their pools, probes, servers that inputs started."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from .counters import descendants, read
 
 #: Nobody is waited for longer than this,
 PATIENCE_S = 0.3
-EVERY_S = 0.001
-#: nor any more once it was in vain so often: the measured code has threads that never rest.
+#: They are looked at first after the shorter time, and then ever more seldom: looking takes a core, too.
+SOONEST_S, SELDOMMEST_S = 0.001, 0.008
+#: nor any more once it was in vain so often in a row: the measured code has threads that never rest.
 MOST_IN_VAIN = 3
 
 
@@ -25,7 +26,7 @@ def cpu_s() -> float | None:
         with suppress(OSError, IndexError):  # it ended: its parent counts it
             # utime, stime, cutime, cstime: see proc(5).
             ticks += sum(map(int, read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[11:15]))
-    return ticks / os.sysconf("SC_CLK_TCK")
+    return time.process_time() + ticks / os.sysconf("SC_CLK_TCK")
 
 
 class Rest:
@@ -43,12 +44,14 @@ class Rest:
         """For `PATIENCE_S` at most."""
         if self._in_vain >= MOST_IN_VAIN:
             return
-        until = time.perf_counter() + PATIENCE_S
+        until, pause_s = time.perf_counter() + PATIENCE_S, SOONEST_S
         while any(map(_computes, self._pids)):
             if time.perf_counter() > until:
                 self._in_vain += 1
                 return
-            time.sleep(EVERY_S)
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, SELDOMMEST_S)
+        self._in_vain = 0
 
 
 def _computes(pid: int) -> bool:

@@ -55,14 +55,9 @@ def ask(arm: Arm, do: str, **details: Any) -> Message:
 class Rounds:
     """Takes rounds with the arms of a trial and reads the machine's counters between their repetitions."""
 
-    def __init__(self, arms: Mapping[str, Arm], meter: Meter, rest: Rest | None = None) -> None:
-        """With `rest`, every repetition begins once the arms before it have come to rest."""
+    def __init__(self, arms: Mapping[str, Arm], meter: Meter, rest: Rest) -> None:
+        """Every repetition begins once `rest` finds the arms before it at rest."""
         self._arms, self._meter, self._rest = arms, meter, rest
-        self._before = meter.read()
-
-    def skip(self) -> None:
-        """Count what comes, not what happened since the last repetition."""
-        self._before = self._meter.read()
 
     def take(self, order: Sequence[str], do: str, **details: Any) -> dict[str, Message]:
         """One repetition of each arm.
@@ -71,19 +66,16 @@ class Rounds:
             For each arm its reply to the command `do`, and of the machine meanwhile, in seconds, machine_busy_s,
             machine_steal_s, machine_pressure_s and machine_throttled_s (see `machine.Machine`); after it,
             machine_frequency_hz, the mean of its cores, and machine_load, the threads that ran or wanted to, on average
-            over a minute. Without `rest`, one reading between two repetitions serves both.
+            over a minute.
         """
         replies = {}
         for name in order:
-            if self._rest is not None:
-                self._rest.wait()
-                self.skip()
+            self._rest.wait()
+            before = self._meter.read()
             reply = ask(self._arms[name], do, **details)
-            now = self._meter.read()
-            counted = {f"machine_{what}": value for what, value in since(self._before, now).items()}
+            counted = {f"machine_{what}": value for what, value in since(before, self._meter.read()).items()}
             levels = {"machine_frequency_hz": self._meter.frequency_hz(), "machine_load": load()}
             replies[name] = {**reply, **counted, **levels}
-            self._before = now
         return replies
 
 

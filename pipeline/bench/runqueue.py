@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 _MOST_BYTES = 64
@@ -41,8 +42,9 @@ class RunQueue:
 
     def close(self) -> None:
         """Close the files."""
-        while self._files:
-            os.close(self._files.popitem()[1][0])
+        with suppress(KeyError):  # other threads of this process do the same
+            while True:
+                os.close(self._files.popitem()[1][0])
 
     def _open(self, thread: int) -> tuple[int, Any, int]:
         import ctypes  # late: most arms do without

@@ -89,6 +89,7 @@ def run(description: Message, start_arm: START_ARM, scratch: Path, tell: Callabl
                 with _timed(phases_s, "rounds"), _counting(record, meter):
                     warmup.run(description, arms, record, meter, scratch)
                     if probe is not None:
+                        Rest().wait()
                         record["capacity"].append(probe.measure())
             else:
                 with _timed(phases_s, "warm-up"):
@@ -174,7 +175,6 @@ def _measure(
             if probe is not None and done in probed:
                 rest.wait()
                 record["capacity"].append(probe.measure())
-                taken.skip()
             rng.shuffle(order)
             rounds.add(record, order, taken.take(order, "run", repeat=record["repeat"]))
             tell({"rounds": done + 1})

@@ -80,7 +80,7 @@ def gather(
     variants: Names = dict(zip(summary["cell"], summary["variant"], strict=True))
     chosen = {each.chosen.cell["id"]: each.chosen for each in verdicts if each.chosen}
     table = make_table(summary, chosen)
-    marked = table.marked | {id_ for id_, each in chosen.items() if not each.speedup.beyond_these_trials}
+    marked = [each for each in chosen.values() if not each.speedup.beyond_these_trials]
     return Report(
         name=one_line(header["name"]),
         version=header["version"],
@@ -89,7 +89,9 @@ def gather(
         unfinished=unfinished,
         headlines=tuple(_headline(verdict) for verdict in verdicts),
         table=table,
-        footnote=" ".join(filter(None, [these_trials.footnote(run, marked), _on_many_workers(run, summary)])),
+        footnote=" ".join(
+            filter(None, [these_trials.footnote(run, table.marked, marked), _on_many_workers(run, summary)])
+        ),
         parts=where_time_goes.make_table(summary),
         parts_mean=where_time_goes.MEANS,
         drawings=tuple(drawings),
@@ -123,7 +125,7 @@ def _headline(verdict: Verdict) -> Headline:
         marked = not speedup.beyond_these_trials
     because, scaling = (
         tuple(shorten(one_line(each), 2_000) for each in said)
-        for said in (verdict.because, [each.sentence for each in verdict.scaling])
+        for said in (verdict.because, [each.sentence for each in verdict.scaling if each.counts > 1])
     )
     return Headline(one_line(verdict.workload), verdict.decision, one_line(answer), gain, marked, because, scaling)
 

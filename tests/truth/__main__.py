@@ -43,7 +43,7 @@ def main() -> int:
     missed = 0
     for name in names:
         rows = []
-        for row in SECTIONS[name]():
+        for row in _taken(name):
             print(row, flush=True)
             rows.append(row)
             missed += row.is_met is False
@@ -51,12 +51,20 @@ def main() -> int:
     return min(missed, 1)
 
 
+def _taken(name: str) -> Iterator[Row]:
+    """A section's rows; what ends it early is one of them, and the other sections are still taken."""
+    try:
+        yield from SECTIONS[name]()
+    except Exception as error:  # noqa: BLE001 - a run that failed, or a bug of the harness
+        yield Row(f"{name} ended early", "", f"{type(error).__name__}: {error}".partition("\n")[0], is_met=False)
+
+
 def keep(name: str, rows: list[Row]) -> None:
     """Put a section into the page, where the sections stand in their order."""
     kept = _sections(PAGE.read_text()) if PAGE.exists() else {}
     about = inspect.cleandoc(SECTIONS[name].__doc__ or "")
     kept[name] = f"{about}\n\n{_where()}\n\n{table(rows)}"
-    parts = [HEAD, *(f"## {each}\n\n{kept[each]}\n" for each in SECTIONS if each in kept)]
+    parts = [HEAD, *(f"## {each}\n\n{kept.get(each, 'Not taken yet.')}\n" for each in SECTIONS)]
     PAGE.write_text("\n".join(parts))
 
 

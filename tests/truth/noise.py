@@ -66,10 +66,17 @@ def heavy_tail(rng: np.random.Generator, rounds: int) -> Floats:
     return 0.03 * rng.standard_t(2, (rounds, 2))
 
 
+_LUCK = 0.05 * np.sqrt(2 * 0.3 / 0.7)
+
+
 def differing_trials(rng: np.random.Generator, rounds: int) -> Floats:
     """Each start of the processes has its own luck: an intraclass correlation of 0.3."""
-    luck = rng.normal(0, 0.05 * np.sqrt(2 * 0.3 / 0.7))
-    return rng.normal(0, 0.05, (rounds, 2)) + np.array([0.0, luck])
+    return rng.normal(0, 0.05, (rounds, 2)) + np.array([0.0, rng.normal(0, _LUCK)])
+
+
+def start_anew(rng: np.random.Generator, model: Model, log_s: Floats) -> Floats:
+    """Times of a cell as another cell's in the same trial: where starts have luck of their own, so has this one."""
+    return log_s + (rng.normal(0, np.sqrt(2) * _LUCK) if model is differing_trials else 0.0)
 
 
 MODELS: dict[str, Model] = {

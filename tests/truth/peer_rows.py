@@ -27,8 +27,11 @@ def peers(repeats: int = 1_000) -> Iterator[Row]:
         for budget_s in BUDGETS_S:
             *others, ours = tools.compare_peers(trace, budget_s, repeats, np.random.default_rng(1))
             windows = int(2 * len(trace.rounds) * trace.repetition_s / budget_s)
+            at = f"{name}, {budget_s:.0f} s ({windows} such stretches)"
+            called = f"{ours.error:.3f}; it calls {ours.false_positives:.1%} different"
+            yield Row(f"{at}, this tool's own error", "", called, None)
             for other in others:
-                what = f"{name}, {budget_s:.0f} s ({windows} such stretches), {other.peer} {other.use}"
+                what = f"{at}, {other.peer} {other.use}"
                 detail = f"({ours.error:.3f} of {other.error:.3f}; it calls {other.false_positives:.1%} different)"
                 share = ours.error / other.error
                 if name == QUIET:

@@ -22,6 +22,9 @@ from numpy.typing import ArrayLike
 from pyperf._compare import CompareData, CompareResult
 from pytest_benchmark.utils import parse_compare_fail
 
+from pipeline import statistics
+from pipeline.plan import ALPHA
+
 from .noise import Floats, Model
 from .traces import Trace
 
@@ -200,8 +203,8 @@ class Row(NamedTuple):
 
     peer: str
     use: str
-    false_positives: float | None
-    """The share of comparisons that it called different; of our own that is `simulate`'s to say."""
+    false_positives: float
+    """The share of comparisons that it called different."""
     error: float
     """The 95th percentile of the ratio's |log|."""
 
@@ -212,7 +215,7 @@ OURS = "adjacent rounds"
 def compare_peers(trace: Trace, budget_s: float, repeats: int, rng: np.random.Generator) -> list[Row]:
     """Every tool on the same stretches of a trace of identical code, `budget_s` for A and B together.
 
-    The last row is what this tool estimates from them: the median of the rounds' log-ratios.
+    The last row is what this tool says of them, cut into the trials in which they were recorded.
     """
     side_s, repetition_s = budget_s / 2, trace.repetition_s
     plans = [peer.plan(repetition_s, side_s) for peer in PEERS]
@@ -225,8 +228,20 @@ def compare_peers(trace: Trace, budget_s: float, repeats: int, rng: np.random.Ge
         for use, compare in (("default", peer.compare), ("interleaved", peer.compare_interleaved))
     ]
     rounds = round(side_s / repetition_s)
-    medians = [np.median(np.subtract(*stream.rounds[:rounds].T)) for stream in streams]
-    return [*rows, Row(OURS, "", None, _error(medians))]
+    each = trace.log_s.shape[1]
+    ours = [
+        _ours(stream.rounds[:rounds], each - int(start) % each, each)
+        for stream, start in zip(streams, starts, strict=True)
+    ]
+    return [*rows, _row(OURS, "", ours)]
+
+
+def _ours(rounds: Floats, first: int, each: int) -> Comparison:
+    """One look at the interval of trials of `each` rounds, of which the first one has `first`."""
+    log_ratios = rounds[:, 0] - rounds[:, 1]
+    trials = np.split(log_ratios, range(first, len(log_ratios), each))
+    found = statistics.speedup([trial.tolist() for trial in trials], ALPHA)
+    return Comparison(found.estimate, not found.low <= 1 <= found.high)
 
 
 def _row(peer: str, use: str, comparisons: Sequence[Comparison]) -> Row:

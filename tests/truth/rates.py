@@ -104,7 +104,7 @@ def count_found(name: str, runs: int, seed: int, difference: float = 0.05) -> Co
         above, below = speedup.low > 1, speedup.high < 1
         found["right"] += above if faster else below
         found["wrong"] += below if faster else above
-        fixed = _fixed_length(rng, model, truth)
+        fixed = _fixed_length(rng, model, truth, run)
         found["fixed"] += fixed.low > 1 if faster else fixed.high < 1
     return found
 
@@ -114,7 +114,8 @@ def count_choices(name: str, runs: int, seed: int) -> Counter[str]:
 
     `curves`: USL curves of threads and processes; `ties`: four cells alike; `nothing`: no cell beats the loop; `open`:
     the best cell beats the loop by just the margin, so that neither "use" nor "stay serial" is true; `slow`: two cells
-    alike, of a batch that takes a second. `headline missed`: the speed-up of the recommended is not in its interval.
+    alike, of a batch that takes a second; `small`: cells that gain half of the margin. `headline missed`: the speed-up
+    of the recommended is not in its interval.
     """
     rng, model, found = np.random.default_rng(seed), models()[name], Counter(runs=runs)
     for _ in range(runs):
@@ -122,6 +123,8 @@ def count_choices(name: str, runs: int, seed: int) -> Counter[str]:
             _judge(kind, truth, simulate(rng, model, truth, TEN_SECONDS), found)
         slow = {TWO: 1.9, FOUR: 1.9}
         _judge("slow", slow, simulate(rng, model, slow, batch_s=1.1), found)
+        small = {TWO: 1.025, FOUR: 1.025}
+        _judge("small", small, simulate(rng, model, small, TEN_SECONDS), found)
         _judge("open", {TWO: 1.05, FOUR: 1.05}, simulate(rng, model, {TWO: 1.05, FOUR: 1.05}, TEN_SECONDS), found)
     return found
 
@@ -187,9 +190,10 @@ def _only_speedup(run: Run) -> statistics.Speedup:
     return run.evidence[cell["id"]].speedup(plan.each_look())
 
 
-def _fixed_length(rng: np.random.Generator, model: Model, truth: float) -> statistics.Speedup:
-    """All of the ten seconds, looked at once."""
-    round_s, trials = BATCH_S * (1 + 1 / truth), TEN_SECONDS.trials
-    rounds = int(TEN_SECONDS.budget_s / round_s)
-    drawn: list[Floats] = [model(rng, rounds // trials) for _ in range(trials)]
+def _fixed_length(rng: np.random.Generator, model: Model, truth: float, run: Run) -> statistics.Speedup:
+    """All of the ten seconds in trials like those of `run`, looked at once."""
+    plan = run.plan(run.cells[1])
+    assert plan is not None
+    trials = round(TEN_SECONDS.budget_s / (BATCH_S * (1 + 1 / truth) * plan.rounds))
+    drawn: list[Floats] = [model(rng, plan.rounds) for _ in range(trials)]
     return statistics.speedup([(each[:, 0] - each[:, 1] + math.log(truth)).tolist() for each in drawn], ALPHA)

@@ -20,7 +20,8 @@ from pathlib import Path
 REPETITION_S = 0.020
 ROUNDS = 20
 """In each trial: about 0.8 s where nobody interferes."""
-TRACE_S = 230.0
+TRACE_S = 600.0
+"""The quiet and the busy one were taken for 230 s."""
 WARM_UPS = 2
 
 Row = tuple[int, int, int, int, float, float]

@@ -13,6 +13,7 @@ from pipeline.evidence import Run
 from pipeline.journal import SCHEMA
 from pipeline.sweep import Bag, Turn
 
+from . import noise
 from .noise import Floats, Model
 
 BATCH_S = 0.05
@@ -34,8 +35,8 @@ def simulate(
 ) -> Run:
     """One run of cells (backend, workers) with known speed-ups, under one model of noise; its records are a journal's.
 
-    Where three arms meet, the third runs between the rounds of the two others, in the model's order of time: it has the
-    noise of the machine in common with them, and of the processes that of the first.
+    Where three arms meet, leader and rival are the cells of adjacent rounds. Their times have in common what the model
+    gives every cell of a trial, and what adjacent rounds share; `noise.start_anew` gives the rival a start of its own.
     """
     workload = Workload("w", "m:f", None, 16, {}, "auto", "auto", None)
     cells = {pool: Cell(workload, *pool, {}, {}, None) for pool in speedups}
@@ -66,7 +67,7 @@ def simulate(
             log_s = model(rng, turn.plan.rounds)
         else:
             twice = model(rng, 2 * turn.plan.rounds)
-            log_s = np.column_stack([twice[::2], twice[1::2, 0]])
+            log_s = np.column_stack([twice[::2], noise.start_anew(rng, model, twice[1::2, 1])])
         records.append(_trial(turn, log_s + np.log(batch_s), truth))
         bag.add(records[-1])
     return Run(tuple(records))

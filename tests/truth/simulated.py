@@ -64,6 +64,8 @@ def choices(runs: int = 300) -> Iterator[Row]:
         held = 1 - found["headline missed"] / max(found["headlines"], 1)
         yield at_least(f"headlines, {name}: interval holds the truth", held, 0.94, detail=f"of {found['headlines']:,}")
         yield at_least(f"the best cell at the margin, {name}: refused", found["open refused"] / runs, 0.90)
+        used = found["small claimed"] - found["small stayed"]
+        yield at_most(f"a gain of half the margin, {name}: recommended", used / runs, 0.05)
 
 
 def flags(runs: int = 400) -> Iterator[Row]:
