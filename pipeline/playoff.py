@@ -24,7 +24,7 @@ from .wording import pool_name
 class Candidate:
     """A measured cell that may be recommended.
 
-    Its `speedup` has an interval at level 1 - `alpha`, which holds for all cells of the run at once. `is_fresh` says that
+    Its `speedup` has an interval at level 1 - `alpha`, for all cells of the run at once. `is_fresh` says that
     it is of the play-off.
     """
 
