@@ -123,6 +123,7 @@ class Sweep:
     fresh: bool
     output: str
     runner: str
+    exclusive: bool = True
 
     @cached_property
     def measured(self) -> tuple[Cell, ...]:

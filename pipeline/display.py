@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from .cells import Sweep
 from .evidence import variants
-from .sweep import Progress
+from .sweep import CellProgress
 from .wording import duration, factor, pool_name, speedup_interval
 
 if TYPE_CHECKING:
@@ -37,7 +37,10 @@ class Silent:
     def preflight(self, workload: str) -> None:
         """Nothing."""
 
-    def update(self, progress: Mapping[str, Progress], measuring: tuple[str, int] | None) -> None:
+    def wait_for(self, holder: str) -> None:
+        """Nothing."""
+
+    def update(self, progress: Mapping[str, CellProgress], measuring: tuple[str, int] | None) -> None:
         """Nothing."""
 
 
@@ -48,6 +51,7 @@ class Lines:
         self._done: set[str] = set()
         self._names: dict[str, str] = {}
         self._seen = True
+        self._waited_for = ""
 
     def begin(self, sweep: Sweep, folder: Path, resumed: int) -> None:
         """Say what is measured and where it goes."""
@@ -59,7 +63,13 @@ class Lines:
         """Say which workload is looked at."""
         self._say(f"looking at {workload}")
 
-    def update(self, progress: Mapping[str, Progress], measuring: tuple[str, int] | None) -> None:
+    def wait_for(self, holder: str) -> None:
+        """Say it once: two sweeps wait for one another at every trial."""
+        if holder != self._waited_for:
+            self._waited_for = holder
+            self._say(f"waiting for {holder} on this machine; runner.exclusive=false does not wait")
+
+    def update(self, progress: Mapping[str, CellProgress], measuring: tuple[str, int] | None) -> None:
         """Say which cells and matches are done since the last time."""
         for id_, each in progress.items():
             if each.done and id_ not in self._done:
@@ -98,7 +108,14 @@ class LiveTable:
 
         self._show(Text(f"looking at {workload} ..."))
 
-    def update(self, progress: Mapping[str, Progress], measuring: tuple[str, int] | None) -> None:
+    def wait_for(self, holder: str) -> None:
+        """Show it in place of the table."""
+        from rich.text import Text
+
+        title, waits = Text(self._title, style="bold"), Text(f"waiting for {holder} on this machine")
+        self._show(Text("\n").join([title, waits] if self._title else [waits]))
+
+    def update(self, progress: Mapping[str, CellProgress], measuring: tuple[str, int] | None) -> None:
         """Draw again, unless it was drawn just now."""
         now = self._clock()
         if now - self._drawn >= _EVERY_S or all(each.done for each in progress.values()):
@@ -112,7 +129,7 @@ class LiveTable:
             except OSError:
                 self._seen = False
 
-    def _render(self, progress: Mapping[str, Progress], measuring: tuple[str, int] | None) -> RenderableType:
+    def _render(self, progress: Mapping[str, CellProgress], measuring: tuple[str, int] | None) -> RenderableType:
         from rich.console import Group
         from rich.markup import escape
         from rich.table import Table
@@ -160,7 +177,7 @@ def open_display() -> Iterator[Silent | Lines | LiveTable]:
             live.stop()
 
 
-def _window(cells: list[Progress], measuring: tuple[str, int] | None, height: int) -> list[Progress]:
+def _window(cells: list[CellProgress], measuring: tuple[str, int] | None, height: int) -> list[CellProgress]:
     """As many cells as a screen has lines for, around the one under way."""
     height = max(height, 3)
     if len(cells) <= height:
@@ -171,7 +188,7 @@ def _window(cells: list[Progress], measuring: tuple[str, int] | None, height: in
     return cells[first : first + height]
 
 
-def _expected(progress: Mapping[str, Progress]) -> float | None:
+def _expected(progress: Mapping[str, CellProgress]) -> float | None:
     """Seconds until every cell has had all of its trials, if a trial goes on taking as long as so far."""
     measured = [each for each in progress.values() if each.evidence.trials]
     if not measured:
@@ -181,7 +198,7 @@ def _expected(progress: Mapping[str, Progress]) -> float | None:
     return sum(each.trials_left * took.get(each.id, usual) for each in progress.values())
 
 
-def _mean_s(each: Progress) -> float:
+def _mean_s(each: CellProgress) -> float:
     elapsed_s: float = sum(trial["elapsed_s"] for trial in each.evidence.trials)
     return elapsed_s / len(each.evidence.trials)
 
@@ -194,14 +211,14 @@ def _names(sweep: Sweep) -> dict[str, str]:
     }
 
 
-def _name(each: Progress, names: Mapping[str, str]) -> str:
+def _name(each: CellProgress, names: Mapping[str, str]) -> str:
     """A cell's name; of a match, both."""
     if each.leader is None:
         return names[each.cell.id]
     return f"{names[each.cell.id]} against {names[each.leader.id].partition(', ')[2]}"
 
 
-def _state(each: Progress) -> str:
+def _state(each: CellProgress) -> str:
     if each.evidence.status not in ("measured", "not run"):
         reason = str(each.evidence.reason).partition("\n")[0]  # a row has one line
         return f"{each.evidence.status}: {reason}"

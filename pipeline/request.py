@@ -107,6 +107,7 @@ class Descriptions:
             self._workloads[workload.id] = described
         return {
             "timeout_s": request.sweep.measure.timeout_s,
+            "exclusive": request.sweep.name if request.sweep.exclusive else None,
             "folder": str(request.folder),
             "path": list(request.path),
             "workload": self._workloads[workload.id],

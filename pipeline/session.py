@@ -20,8 +20,8 @@ from .evidence import MOST_ATTEMPTS
 from .interruption import Interruption, heed_signals
 from .journal import Journal
 from .request import Descriptions, Request, version_of
-from .runners import Assignment, Outcome, Runner
-from .sweep import Bag, Progress, Turn
+from .runners import Assignment, Outcome, Progress, Runner, Waiting
+from .sweep import Bag, CellProgress, Turn
 
 _log = logging.getLogger("pipeline")
 _log.setLevel(logging.INFO)
@@ -39,7 +39,11 @@ class Display(Protocol):
         """A workload is looked at before it is measured."""
         ...
 
-    def update(self, progress: Mapping[str, Progress], measuring: tuple[str, int] | None) -> None:
+    def wait_for(self, holder: str) -> None:
+        """Somebody else measures on the machine, and so it waits."""
+        ...
+
+    def update(self, progress: Mapping[str, CellProgress], measuring: tuple[str, int] | None) -> None:
         """Something was measured; `measuring` is the id of what is under way and its trial's rounds so far."""
         ...
 
@@ -88,6 +92,7 @@ def measure(request: Request, display: Display) -> Session:
             command=request.command,
             seed=sweep.seed,
             runner=sweep.runner,
+            exclusive=sweep.exclusive,
             began=time.time(),
             cells=[cell.record() for cell in sweep.cells],
             measured=[cell.id for cell in sweep.measured],
@@ -156,6 +161,8 @@ def _preflights(
         return Assignment(cell.workload.id, None, attempt, descriptions.preflight(cell))
 
     for event in runner.run(take):
+        if isinstance(event, Waiting):
+            display.wait_for(event.holder)
         if not isinstance(event, Outcome):
             continue
         cell, attempt = cells[event.assignment.id], event.assignment.attempt
@@ -187,7 +194,10 @@ def _trials(
 
     for event in runner.run(take):
         turn = turns[event.assignment.id]
-        if not isinstance(event, Outcome):
+        if isinstance(event, Waiting):
+            display.wait_for(event.holder)
+            continue
+        if isinstance(event, Progress):
             display.update(bag.progress(), (turn.id, event.rounds))
             continue
         lost = {"status": "not run", "reason": f"its keeper on {event.node} was killed", "traceback": None}

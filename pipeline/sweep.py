@@ -17,7 +17,7 @@ from .statistics import Speedup
 
 
 @dataclass(frozen=True)
-class Progress:
+class CellProgress:
     """How far a cell is, or a match of the play-off in which it is held against `leader`.
 
     `alpha` is what a look at its interval may err; `trials_left` is how many more trials it may get at most.
@@ -71,7 +71,7 @@ class Bag:
         self._trials: dict[str, list[Record]] = {}
         self._preflights: dict[str, Record] = {}
         self._plans: dict[str, Plan] = {}
-        self._progress: dict[str, Progress] = {}
+        self._progress: dict[str, CellProgress] = {}
         self._candidates: dict[str, tuple[Candidate, ...]] = {}
         self._results: dict[str, Speedup] = {}
         for record in records:
@@ -102,7 +102,7 @@ class Bag:
         """What the preflight of the cell's workload found."""
         return Preflight.of(self._preflights[cell.workload.id])
 
-    def progress(self) -> Mapping[str, Progress]:
+    def progress(self) -> Mapping[str, CellProgress]:
         """The progress of each measured cell, then of each match so far, by its id."""
         plans = self._plans
         cells = {id_: self._remembered(cell, None, plans.get(cell.workload.id)) for id_, cell in self._cells.items()}
@@ -125,7 +125,7 @@ class Bag:
         if not waiting:
             return None
 
-        def turn(each: Progress) -> tuple[int, str]:
+        def turn(each: CellProgress) -> tuple[int, str]:
             drawn = f"{self._sweep.seed} {each.evidence.attempts} {each.id}"
             return each.evidence.attempts, hashlib.sha256(drawn.encode()).hexdigest()
 
@@ -140,33 +140,33 @@ class Bag:
         over_loop = [self._progress[each.id].speedup.estimate for each in (cell, leader)]
         return plan_match(self._sweep.measure, self.preflight(cell), (over_loop[0], over_loop[1]))
 
-    def _remembered(self, cell: Cell, leader: Cell | None, plan: Plan | None) -> Progress:
+    def _remembered(self, cell: Cell, leader: Cell | None, plan: Plan | None) -> CellProgress:
         id_ = _match_id(cell, leader)
         if id_ not in self._progress:
             self._progress[id_] = self._progress_of(cell, leader, plan)
         return self._progress[id_]
 
-    def _progress_of(self, cell: Cell, leader: Cell | None, plan: Plan | None) -> Progress:
+    def _progress_of(self, cell: Cell, leader: Cell | None, plan: Plan | None) -> CellProgress:
         trials = self._trials.get(_match_id(cell, leader), [])
         evidence = gather(trials, self._preflights.get(cell.workload.id))
         if plan is None:
-            return Progress(cell, leader, evidence, ALPHA, 0)
+            return CellProgress(cell, leader, evidence, ALPHA, 0)
         measure = self._sweep.measure
         alpha, target, least = plan.each_look(), measure.target, 1
         if leader is not None:
             target, least = playoff.target(measure, self._sweep.margin), plan.looks[0]
             alpha = plan.each_look(STATEMENT_ALPHA)
-        going_on = Progress(cell, leader, evidence, alpha, plan.looks[-1] - len(evidence.trials))
+        going_on = CellProgress(cell, leader, evidence, alpha, plan.looks[-1] - len(evidence.trials))
         if playoff.has_enough(evidence, going_on.speedup, plan, target, measure.budget_s, least):
             return replace(going_on, trials_left=0)
         return going_on
 
-    def _matches(self, workload: str) -> list[Progress]:
+    def _matches(self, workload: str) -> list[CellProgress]:
         """All matches of a workload's play-off so far, those still to be played last."""
         candidates = self._enter(workload)
-        matches: dict[str, Progress] = {}
+        matches: dict[str, CellProgress] = {}
 
-        def match(leader: Candidate, rival: Candidate) -> Progress:
+        def match(leader: Candidate, rival: Candidate) -> CellProgress:
             pair = self._cells[rival.id], self._cells[leader.id]
             found = self._remembered(*pair, self._plan(*pair))
             return matches.setdefault(found.id, found)

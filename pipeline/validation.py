@@ -48,7 +48,7 @@ def make_sweep(
         for key in sorted(_SWEEP_KEYS):
             _same(config[key], configs[0][key], key)
     common = configs[0]
-    _known(common["runner"], {"name"}, "runner.")
+    _known(common["runner"], {"name", "exclusive"}, "runner.")
     cells = unique(_make_cell(config, pickled) for config in configs)
     workloads = dict.fromkeys(cell.workload.name for cell in cells)
     return Sweep(
@@ -60,6 +60,7 @@ def make_sweep(
         fresh=_truth("fresh", common["fresh"]),
         output=_text("output", common["output"]),
         runner=_one_of("runner.name", common["runner"]["name"], _RUNNERS),
+        exclusive=_truth("runner.exclusive", common["runner"]["exclusive"]),
     )
 
 

@@ -20,6 +20,10 @@ def sentences(run: Run) -> tuple[str, ...]:
         if measure.cold
         else "Each trial started fresh processes, ran one batch to warm up, and then its rounds."
     )
+    if run.header.get("exclusive") is False:
+        rounds += (
+            " Other sweeps on the machine were not waited for (runner.exclusive=false), and may have disturbed it."
+        )
     good = sum(trial["status"] == "measured" for trial in run.trials)
     trials = f"{good:,} {'trial' if good == 1 else 'trials'}"
     lost = len(run.trials) - good

@@ -31,6 +31,14 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """An assignment waits for somebody else who measures on its machine."""
+
+    assignment: Assignment
+    holder: str
+
+
+@dataclass(frozen=True)
 class Outcome:
     """An assignment is done; `reply` is what the keeper said of it, `None` where it was lost on the way."""
 
@@ -42,7 +50,7 @@ class Outcome:
 class Runner(Protocol):
     """Takes assignments whenever a place is free for one."""
 
-    def run(self, take: Callable[[], Assignment | None]) -> Iterator[Progress | Outcome]:
+    def run(self, take: Callable[[], Assignment | None]) -> Iterator[Progress | Waiting | Outcome]:
         """Work until `take` has no more; what a consumer does with an outcome comes before the next `take`."""
         ...
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..bench import messages, pools
-from . import Assignment, Outcome, Progress
+from . import Assignment, Outcome, Progress, Waiting
 
 _KEEPER = "import sys; sys.path.insert(0, sys.argv[1]); from pipeline_bench.keeper import main; main()"
 _PATIENCE_S = 10.0
@@ -89,14 +89,18 @@ class _Local:
         self._keeper.kill()
         self._keeper.wait()
 
-    def run(self, take: Callable[[], Assignment | None]) -> Iterator[Progress | Outcome]:
+    def run(self, take: Callable[[], Assignment | None]) -> Iterator[Progress | Waiting | Outcome]:
         while (assignment := take()) is not None:
             assert self._keeper.stdin is not None
             assert self._keeper.stdout is not None
             with suppress(OSError):  # a keeper that is gone says nothing below
                 messages.send(self._keeper.stdin, assignment.description)
             while (message := messages.receive(self._keeper.stdout)) is not None and "progress" in message:
-                yield Progress(assignment, message["progress"]["rounds"])
+                progress = message["progress"]
+                if "waits_for" in progress:
+                    yield Waiting(assignment, progress["waits_for"])
+                else:
+                    yield Progress(assignment, progress["rounds"])
             if message is None:  # the measured code, or the system short of memory, killed it
                 self.stop()
                 _end_orphans(self._library)
