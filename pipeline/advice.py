@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from .cells import Measure
 from .evidence import Evidence, Run
-from .plan import MOST_RIVALS, STATEMENT_ALPHA, SWEEP_ALPHA, Preflight, plan_cell
+from .journal import Record
+from .plan import MOST_RIVALS, STATEMENT_ALPHA, SWEEP_ALPHA, Plan, Preflight, plan_cell
 from .statistics import order_rank
 
 
@@ -18,19 +19,23 @@ def more_trials(run: Run, cells: Collection[str], *, in_play_off: bool = False) 
 
     Empty where the run has them already. A cell chosen by fresh rounds is held to more than those of the sweep.
     """
-    measure, anchors = run.measure, {cell["id"]: cell["anchor"] for cell in run.cells}
-    looks = {id_: Preflight.of(run.preflights[anchors[id_]]) for id_ in cells}
+    measure, known = run.measure, {cell["id"]: cell for cell in run.cells}
+    found = [(known[id_], Preflight.of(run.preflights[known[id_]["anchor"]])) for id_ in cells]
     shares = [SWEEP_ALPHA / len(run.measured), *([STATEMENT_ALPHA / (MOST_RIVALS + 1)] if in_play_off else [])]
-    alpha = min(plan_cell(measure, look).each_look(min(shares)) for look in looks.values())
+    alpha = min(_plan(measure, cell, look).each_look(min(shares)) for cell, look in found)
     fewest = next(n for n in itertools.count(1) if order_rank(n, alpha) > 0)
     asked = replace(measure, trials=max(fewest, measure.trials))
-    budget_s = max(_needed_s(asked, look, run.evidence[id_]) for id_, look in looks.items())
+    budget_s = max(_needed_s(asked, _plan(asked, cell, look).rounds, run.evidence[cell["id"]]) for cell, look in found)
     said = [f"measure.trials={fewest}"] if fewest > measure.trials else []
     return " ".join([*said, f"measure.budget_s={budget_s}"] if budget_s > measure.budget_s else said)
 
 
-def _needed_s(measure: Measure, look: Preflight, evidence: Evidence) -> int:
+def _plan(measure: Measure, cell: Record, look: Preflight) -> Plan:
+    return plan_cell(measure, look, clustered=cell.get("clustered", False))
+
+
+def _needed_s(measure: Measure, rounds: int, evidence: Evidence) -> int:
     """What a cell's trials up to the first look cost at the pace that was seen, and a fifth more."""
     spent_s = sum(trial["phases_s"]["rounds"] for trial in evidence.trials)
     round_s: float = spent_s / sum(len(trial["orders"]) for trial in evidence.trials)
-    return math.ceil(1.2 * measure.trials * plan_cell(measure, look).rounds * round_s)
+    return math.ceil(1.2 * measure.trials * rounds * round_s)

@@ -10,7 +10,6 @@ instrumented batches of both, one right after the other, outside the rounds.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 from .evidence import Evidence
@@ -20,7 +19,7 @@ from .thresholds import GIL_HELD
 
 @dataclass(frozen=True)
 class Parts:
-    """Seconds of one batch's wall time, medians over trials; `None` where the system does not tell.
+    """Seconds of one batch's wall time; `None` where the system does not tell.
 
     Attributes:
         ideal_s: the plain loop's time / workers.
@@ -43,7 +42,11 @@ class Parts:
 
 
 def attribute(cell: Record, evidence: Evidence) -> Parts | None:
-    """The parts of a cell's batch; `None` where no batch of it was instrumented."""
+    """The parts of a cell's batch; `None` where no batch of it was instrumented.
+
+    Of the batches that were, it is the one that took most nearly what a batch takes: medians of the parts of several,
+    some of which the machine disturbed, would be parts of no batch. Less than nothing is what noise takes away.
+    """
     measured = [
         (arms["anchor"]["instrumented"], arms["cell"])
         for trial in evidence.trials
@@ -52,17 +55,17 @@ def attribute(cell: Record, evidence: Evidence) -> Parts | None:
     batch_s, serial_s = evidence.middle("cell", "batch_s"), evidence.middle("anchor", "batch_s")
     if not measured or batch_s is None or serial_s is None:
         return None
-    trials = [_parts(anchor, arm, cell) for anchor, arm in measured]
-    middle = {name: _median([each[name] for each in trials]) for name in trials[0]}
+    anchor, arm = min(measured, key=lambda pair: abs(pair[1]["instrumented"]["wall_s"] - batch_s))
+    parts = {name: None if part_s is None else max(0.0, part_s) for name, part_s in _parts(anchor, arm, cell).items()}
     ideal_s = serial_s / cell["workers"]
-    explained_s = ideal_s + sum(each for each in middle.values() if each is not None)
+    explained_s = ideal_s + sum(each for each in parts.values() if each is not None)
     return Parts(
         ideal_s=ideal_s,
-        phases_s=middle["phases"] or 0.0,
-        dispatch_s=middle["dispatch"],
-        imbalance_s=middle["imbalance"],
-        waiting_s=middle["waiting"],
-        machine_s=middle["machine"],
+        phases_s=parts["phases"] or 0.0,
+        dispatch_s=parts["dispatch"],
+        imbalance_s=parts["imbalance"],
+        waiting_s=parts["waiting"],
+        machine_s=parts["machine"],
         unexplained_s=batch_s - explained_s,
     )
 
@@ -92,9 +95,3 @@ def _parts(anchor: dict[str, Any], arm: Record, cell: Record) -> dict[str, float
 def _has_gil(arm: Record, cell: Record) -> bool:
     gil = arm["instrumented"].get("gil_held")
     return cell["backend"] == "thread" and gil is not None and gil >= GIL_HELD
-
-
-def _median(values: list[float | None]) -> float | None:
-    """At least 0: less than nothing is what noise takes away."""
-    known = [each for each in values if each is not None]
-    return max(0.0, median(known)) if known else None

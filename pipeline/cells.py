@@ -55,7 +55,8 @@ class Cell:
     """One point of the matrix.
 
     `options` are those that the backend takes; `python` is `None` for this one; `pickles` says whether the backend
-    sends tasks and inputs to other processes.
+    sends tasks and inputs to other processes, `clustered` whether its workers are those of a cluster; `chunk_s` is how
+    much work hides what sending a chunk of it costs, in seconds.
     """
 
     workload: Workload
@@ -65,6 +66,8 @@ class Cell:
     env: Mapping[str, str | None]
     python: str | None
     pickles: bool = False
+    clustered: bool = False
+    chunk_s: float = 0.005
 
     @cached_property
     def definition(self) -> dict[str, Json]:
@@ -95,6 +98,7 @@ class Cell:
             "anchor": self.anchor.id,
             "workload_id": self.workload.id,
             "name": self.workload.name,
+            **({"clustered": True} if self.clustered else {}),
             **self.definition,
         }
 
@@ -124,6 +128,7 @@ class Sweep:
     output: str
     runner: str
     exclusive: bool = True
+    address: str = "local"
 
     @cached_property
     def measured(self) -> tuple[Cell, ...]:

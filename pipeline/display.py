@@ -9,10 +9,10 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .cells import Sweep
 from .evidence import variants
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _EVERY_S = 0.5
 """A round's result is drawn while the next round is being measured already, and that takes some milliseconds of CPU
 time on the same machine: not more often than this."""
+_MOST_NODES = 8
+"""So many of a cluster's nodes have lines."""
 
 
 class Silent:
@@ -40,7 +42,13 @@ class Silent:
     def wait_for(self, holder: str) -> None:
         """Nothing."""
 
-    def update(self, progress: Mapping[str, CellProgress], measuring: tuple[str, int] | None) -> None:
+    def join(self, node: str, about: Mapping[str, Any]) -> None:
+        """Nothing."""
+
+    def leave(self, node: str) -> None:
+        """Nothing."""
+
+    def update(self, progress: Mapping[str, CellProgress], measuring: Mapping[str, tuple[str, int]]) -> None:
         """Nothing."""
 
 
@@ -52,6 +60,7 @@ class Lines:
         self._names: dict[str, str] = {}
         self._seen = True
         self._waited_for = ""
+        self._nodes: set[str] = set()
 
     def begin(self, sweep: Sweep, folder: Path, resumed: int) -> None:
         """Say what is measured and where it goes."""
@@ -69,7 +78,19 @@ class Lines:
             self._waited_for = holder
             self._say(f"waiting for {holder} on this machine; runner.exclusive=false does not wait")
 
-    def update(self, progress: Mapping[str, CellProgress], measuring: tuple[str, int] | None) -> None:
+    def join(self, node: str, about: Mapping[str, Any]) -> None:
+        """Say it of a cluster's nodes."""
+        if "/" in node and node not in self._nodes:
+            self._nodes.add(node)
+            machine = about["machine"]
+            self._say(f"{node} joined: {machine['cpu']}, {_count(machine['usable_cores'], 'core')}")
+
+    def leave(self, node: str) -> None:
+        """Say it, too."""
+        self._nodes.discard(node)
+        self._say(f"{node} left; its trial is taken again")
+
+    def update(self, progress: Mapping[str, CellProgress], measuring: Mapping[str, tuple[str, int]]) -> None:
         """Say which cells and matches are done since the last time."""
         for id_, each in progress.items():
             if each.done and id_ not in self._done:
@@ -93,6 +114,7 @@ class LiveTable:
         self._began = self._drawn = clock()
         self._title = ""
         self._names: dict[str, str] = {}
+        self._nodes: list[str] = []
         self._seen = True
 
     def begin(self, sweep: Sweep, folder: Path, resumed: int) -> None:
@@ -115,7 +137,17 @@ class LiveTable:
         title, waits = Text(self._title, style="bold"), Text(f"waiting for {holder} on this machine")
         self._show(Text("\n").join([title, waits] if self._title else [waits]))
 
-    def update(self, progress: Mapping[str, CellProgress], measuring: tuple[str, int] | None) -> None:
+    def join(self, node: str, about: Mapping[str, Any]) -> None:
+        """A cluster's nodes have a line each."""
+        if "/" in node and node not in self._nodes:
+            self._nodes.append(node)
+
+    def leave(self, node: str) -> None:
+        """Its line goes."""
+        if node in self._nodes:
+            self._nodes.remove(node)
+
+    def update(self, progress: Mapping[str, CellProgress], measuring: Mapping[str, tuple[str, int]]) -> None:
         """Draw again, unless it was drawn just now."""
         now = self._clock()
         if now - self._drawn >= _EVERY_S or all(each.done for each in progress.values()):
@@ -129,7 +161,7 @@ class LiveTable:
             except OSError:
                 self._seen = False
 
-    def _render(self, progress: Mapping[str, CellProgress], measuring: tuple[str, int] | None) -> RenderableType:
+    def _render(self, progress: Mapping[str, CellProgress], measuring: Mapping[str, tuple[str, int]]) -> RenderableType:
         from rich.console import Group
         from rich.markup import escape
         from rich.table import Table
@@ -137,10 +169,11 @@ class LiveTable:
         table = Table(box=None, padding=(0, 1))
         for column in ("", "cell", "rounds", "speed-up"):
             table.add_column(column, justify="right" if column == "rounds" else "left", no_wrap=True)
-        shown = _window(list(progress.values()), measuring, self._live.console.height - 6)
-        for each in shown:
-            under_way = measuring is not None and measuring[0] == each.id
-            rounds = each.speedup.rounds + (measuring[1] if measuring is not None and under_way else 0)
+        rounds_of = dict(measuring.values())
+        room = self._live.console.height - 6 - min(len(self._nodes), _MOST_NODES)
+        for each in _window(list(progress.values()), rounds_of, room):
+            under_way = each.id in rounds_of and not each.done
+            rounds = each.speedup.rounds + (rounds_of[each.id] if under_way else 0)
             mark = "[green]✓" if each.done else "[bold]>" if under_way else " "
             table.add_row(mark, escape(_name(each, self._names)), str(rounds), escape(_state(each)))
         passed = self._clock() - self._began
@@ -148,9 +181,15 @@ class LiveTable:
         to_come = "" if any(each.leader for each in progress.values()) else " before the play-off"
         to_go = "" if left is None else f", at most {duration(left)} to go{to_come}"
         done = sum(each.done for each in progress.values())
-        return Group(
-            f"[bold]{escape(self._title)}", table, f"{done} of {len(progress)} done, {duration(passed)}{to_go}"
-        )
+        names = {each.id: _name(each, self._names) for each in progress.values()}
+        nodes = [
+            escape(f"{node}: {names.get(measuring[node][0], 'a look at a workload') if node in measuring else 'free'}")
+            for node in self._nodes[:_MOST_NODES]
+        ]
+        if len(self._nodes) > _MOST_NODES:
+            nodes[-1] = f"and {len(self._nodes) - _MOST_NODES + 1} nodes more"
+        last = f"{done} of {len(progress)} done, {duration(passed)}{to_go}"
+        return Group(f"[bold]{escape(self._title)}", table, *nodes, last)
 
 
 @contextmanager
@@ -177,13 +216,12 @@ def open_display() -> Iterator[Silent | Lines | LiveTable]:
             live.stop()
 
 
-def _window(cells: list[CellProgress], measuring: tuple[str, int] | None, height: int) -> list[CellProgress]:
-    """As many cells as a screen has lines for, around the one under way."""
+def _window(cells: list[CellProgress], under_way: Collection[str], height: int) -> list[CellProgress]:
+    """As many cells as a screen has lines for, around the first one under way."""
     height = max(height, 3)
     if len(cells) <= height:
         return cells
-    ids = [each.id for each in cells]
-    at = ids.index(measuring[0]) if measuring is not None else 0
+    at = next((number for number, each in enumerate(cells) if each.id in under_way), 0)
     first = min(max(0, at - height // 2), len(cells) - height)
     return cells[first : first + height]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -103,16 +104,16 @@ def gather(trials: Sequence[Record], preflight: Record | None) -> Evidence:
         return Evidence(preflight["status"], preflight["reason"], preflight["traceback"], (), 0)
     # Each trial counts once, whoever else wrote into the journal.
     good = tuple({trial["trial"]: trial for trial in reversed(trials) if trial["status"] == "measured"}.values())[::-1]
-    lost = [trial for trial in trials if trial["status"] == "not run" and trial["trial"] == len(good)]
+    counted = {trial["trial"] for trial in good}
+    lost = [trial for trial in trials if trial["status"] == "not run" and trial["trial"] not in counted]
     for trial in trials:
         if trial["status"] not in ("measured", "not run"):
             return Evidence(
                 trial["status"], trial["reason"], trial["traceback"], good, len(trials), trial.get("failed_arm")
             )
-    if len(lost) >= MOST_ATTEMPTS:
-        return Evidence(
-            "failed", f"a trial of it was lost {len(lost)} times: {lost[-1]['reason']}", None, good, len(trials)
-        )
+    most = max(Counter(trial["trial"] for trial in lost).values(), default=0)
+    if most >= MOST_ATTEMPTS:
+        return Evidence("failed", f"a trial of it was lost {most} times: {lost[-1]['reason']}", None, good, len(trials))
     if good:
         return Evidence("measured", None, None, good, len(trials))
     return Evidence("not run", "the measuring ended before its turn came", None, (), len(trials))
@@ -247,14 +248,14 @@ class Run:
         preflight = self.preflights.get(cell["anchor"])
         if preflight is None or preflight["status"] != "measured":
             return None
-        return plan_cell(self.measure, Preflight.of(preflight))
+        return plan_cell(self.measure, Preflight.of(preflight), clustered=cell.get("clustered", False))
 
     def match_plan(self, leader: Record, rival: Record) -> Plan:
         """How a match between two cells was planned."""
         preflight = Preflight.of(self.preflights[rival["anchor"]])
-        alpha = plan_cell(self.measure, preflight).each_look()
-        over_loop = [self.evidence[cell["id"]].speedup(alpha).estimate for cell in (rival, leader)]
-        return plan_match(self.measure, preflight, (over_loop[0], over_loop[1]))
+        over_loop = [self.evidence[cell["id"]].speedup(ALPHA).estimate for cell in (rival, leader)]
+        clustered = any(cell.get("clustered", False) for cell in (rival, leader))
+        return plan_match(self.measure, preflight, (over_loop[0], over_loop[1]), clustered=clustered)
 
     def of_anchor(self, anchor: str) -> tuple[Record, ...]:
         """The trials in which an anchor was measured: all of its workload's."""

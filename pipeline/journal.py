@@ -1,8 +1,8 @@
 """The journal: one JSON line a record, on disk before the next thing starts.
 
 Kinds of records: `run` opens a session of measuring (the first one defines the run), `preflight` one a workload,
-`trial` one a trial of the sweep, `play-off` one a trial in which its `leader` and its `cell` met, `end` closes a
-session. Everything that is reported is a function of these alone.
+`node` is one a node that joined, `trial` one a trial of the sweep, `play-off` one a trial in which its `leader` and
+its `cell` met, `end` closes a session. Everything that is reported is a function of these alone.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-SCHEMA = 2
+SCHEMA = 3
 """The form of the records. 1: the first. 2: records of play-offs, instrumented batches, and the machine's counters and
-memory for each repetition."""
+memory for each repetition. 3: records of nodes; a trial's `environment` stands for its node's hardware and Python."""
 
 Record = dict[str, Any]
 
@@ -36,7 +36,7 @@ class Journal:
         Raises:
             InputError: another process has it open.
         """
-        self._environment, self._node = environment, node
+        self._environment, self.node = environment, node
         self._path = path
         self._stream = path.open("ab")
         _lock(self._stream, path)
@@ -52,15 +52,16 @@ class Journal:
         trial: int | None = None,
         attempt: int = 1,
         node: str | None = None,
+        environment: str | None = None,
         **content: Any,
     ) -> Record:
-        """Write one record through to the disk.
+        """Write one record through to the disk; `node` and `environment` are this machine's where it is of no other.
 
         Returns:
             The record as it is read back.
         """
-        which = {"cell": cell, "trial": trial, "attempt": attempt, "node": node or self._node}
-        record = {"schema": SCHEMA, "kind": kind, **which, "environment": self._environment, **content}
+        where = {"node": node or self.node, "environment": environment or self._environment}
+        record = {"schema": SCHEMA, "kind": kind, "cell": cell, "trial": trial, "attempt": attempt, **where, **content}
         # Undecodable bytes of file names and arguments come as lone surrogates, which no table or page can hold.
         text = json.dumps(record, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
         line = text.encode(errors="replace")

@@ -32,7 +32,6 @@ FIRST_LOOK_ROUNDS = 12
 LEAST_TRIAL_S = 0.5
 """A trial's rounds last at least this long, so that starting its processes does not outweigh them."""
 
-CHUNK_S = 0.005
 _ARMS = 1.5
 """What a round costs in batches of the plain loop: the anchor's one and a faster one."""
 
@@ -77,16 +76,20 @@ def longest_batch_s(measure: Measure) -> float:
     return measure.budget_s / (_ARMS * FIRST_LOOK_ROUNDS)
 
 
-def plan_cell(measure: Measure, preflight: Preflight) -> Plan:
+def plan_cell(measure: Measure, preflight: Preflight, *, clustered: bool = False) -> Plan:
     """The plan of a cell: looks at about 12, 25, 50, 100, ... rounds, as many as the budget allows.
 
-    Looks fall on ends of trials, the first after `measure.trials` of them. The budget's end is the last one.
+    Looks fall on ends of trials, the first after `measure.trials` of them. The budget's end is the last one. To connect
+    to a cluster takes a second or more, so the trials of `clustered` cells share the whole budget out: one look.
     """
     # Warm, a round is both arms once, and short batches are repeated until the shorter arm lasts 20 ms.
-    return _plan(measure, _ARMS * preflight.cold_s if measure.cold else max(_ARMS * preflight.warm_s, 0.06))
+    round_s = _ARMS * preflight.cold_s if measure.cold else max(_ARMS * preflight.warm_s, 0.06)
+    return _plan(measure, round_s, _least_trial_s(measure, clustered=clustered))
 
 
-def plan_match(measure: Measure, preflight: Preflight, speedups: tuple[float, float]) -> Plan:
+def plan_match(
+    measure: Measure, preflight: Preflight, speedups: tuple[float, float], *, clustered: bool = False
+) -> Plan:
     """The plan of a match between two cells with these speed-ups over the plain loop, which takes part in it.
 
     A slow batch gets as many rounds as an interval takes, whatever the budget: without one the match tells nothing.
@@ -94,14 +97,19 @@ def plan_match(measure: Measure, preflight: Preflight, speedups: tuple[float, fl
     batches = 1 + sum(1 / each for each in speedups)
     loop_s = preflight.cold_s if measure.cold else max(preflight.warm_s, 0.02 * max(speedups))
     fewest = next(n for n in itertools.count(1) if order_rank(n, STATEMENT_ALPHA / (MOST_RIVALS + 1)) > 0)
-    return _plan(measure, batches * loop_s, min(fewest, measure.max_rounds))
+    least_trial_s = _least_trial_s(measure, clustered=clustered)
+    return _plan(measure, batches * loop_s, least_trial_s, min(fewest, measure.max_rounds))
 
 
-def _plan(measure: Measure, round_s: float, least: int = 1) -> Plan:
+def _least_trial_s(measure: Measure, *, clustered: bool) -> float:
+    return max(LEAST_TRIAL_S, measure.budget_s / measure.trials) if clustered else LEAST_TRIAL_S
+
+
+def _plan(measure: Measure, round_s: float, least_trial_s: float, least: int = 1) -> Plan:
     affordable = max(least, min(measure.max_rounds, int(measure.budget_s / round_s)))
     if measure.cold:
         return Plan(1, _doubling(min(affordable, max(measure.trials, FIRST_LOOK_ROUNDS)), affordable))
-    wanted = max(math.ceil(LEAST_TRIAL_S / round_s), math.ceil(FIRST_LOOK_ROUNDS / measure.trials))
+    wanted = max(math.ceil(least_trial_s / round_s), math.ceil(FIRST_LOOK_ROUNDS / measure.trials))
     rounds = max(1, min(wanted, affordable // measure.trials))
     return Plan(rounds, _doubling(min(measure.trials, affordable), affordable // rounds))
 
@@ -118,14 +126,14 @@ def _doubling(first: int, last: int) -> tuple[int, ...]:
 def chunksize(cell: Cell, preflight: Preflight) -> int | None:
     """The number of inputs a worker gets at a time; `None` for a backend without chunks.
 
-    `auto` makes chunks of about 5 ms of work, which hides what sending one costs, and leaves at least four chunks
-    for each worker, so that none is left waiting for the last.
+    `auto` makes chunks of about `cell.chunk_s` of work, which hides what sending one costs, and leaves at least four
+    chunks for each worker, so that none is left waiting for the last.
     """
     asked = cell.options.get("chunksize")
     if asked != "auto":
         return asked
     if preflight.task_s is None or preflight.widest == 0:
         return 1
-    for_cost = math.ceil(CHUNK_S / max(preflight.task_s, 1e-9))
+    for_cost = math.ceil(cell.chunk_s / max(preflight.task_s, 1e-9))
     for_balance = preflight.widest // (4 * cell.workers)
     return max(1, min(for_cost, for_balance))

@@ -68,22 +68,21 @@ class Candidate:
 
 
 def enter(
-    cells: Iterable[tuple[Record, Evidence]], plan: Plan, family: int, variant: Mapping[str, str]
+    cells: Iterable[tuple[Record, Evidence, Plan]], family: int, variant: Mapping[str, str]
 ) -> tuple[Candidate, ...]:
     """The candidates among the cells of a workload: those that were measured and are fit to be recommended.
 
     Args:
-        cells: each with what the sweep found of it.
-        plan: how they were measured.
+        cells: each with what the sweep found of it, and how it was measured.
         family: the number of cells whose intervals have to hold at once (Bonferroni).
         variant: what tells a cell from its like, by id.
     """
-    alpha = plan.each_look(SWEEP_ALPHA) / family
-    return tuple(
-        Candidate(cell, variant[cell["id"]], evidence, evidence.speedup(alpha), alpha)
-        for cell, evidence in cells
-        if evidence.status == "measured" and not flags.is_unfit(cell, evidence)
-    )
+    found = []
+    for cell, evidence, plan in cells:
+        if evidence.status == "measured" and not flags.is_unfit(cell, evidence):
+            alpha = plan.each_look(SWEEP_ALPHA) / family
+            found.append(Candidate(cell, variant[cell["id"]], evidence, evidence.speedup(alpha), alpha))
+    return tuple(found)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -51,16 +49,11 @@ def version_of(request: Request) -> tuple[str, dict[str, Any]]:
 class Descriptions:
     """Preflights and trials of a request as a keeper reads them."""
 
-    def __init__(self, request: Request, stack: ExitStack) -> None:
-        """`stack` keeps the file of pickled inputs."""
+    def __init__(self, request: Request, pickled: Path | None, cluster: str) -> None:
+        """`pickled` is the file of inputs that JSON cannot say, `cluster` where arms find the one of their workers."""
         self._request = request
+        self._pickled, self._cluster = pickled, cluster
         self._workloads: dict[str, dict[str, Any]] = {}
-        self._pickle: str | None = None
-        if request.pickled is not None:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pipeline-"))
-            path = Path(folder) / "inputs.pickle"
-            path.write_bytes(request.pickled)
-            self._pickle = str(path)
 
     def preflight(self, cell: Cell) -> dict[str, Any]:
         """The look at a cell's workload before it is measured."""
@@ -87,7 +80,7 @@ class Descriptions:
             **self._common(turn.cell),
             "arms": [
                 {"name": "anchor", **ANCHOR},
-                *({"name": name, **_arm(cell, preflight)} for name, cell in cells.items()),
+                *({"name": name, **self._arm(cell, preflight)} for name, cell in cells.items()),
             ],
             "sample": preflight.sample,
             "warm_s": preflight.warm_s,
@@ -103,7 +96,7 @@ class Descriptions:
         if workload.id not in self._workloads:
             described = sources.describe(workload, request.folder)
             if isinstance(workload.inputs, Mapping):
-                described["inputs"] = {"pickle": self._pickle}
+                described["inputs"] = {"pickle": str(self._pickled)}
             self._workloads[workload.id] = described
         return {
             "timeout_s": request.sweep.measure.timeout_s,
@@ -113,9 +106,10 @@ class Descriptions:
             "workload": self._workloads[workload.id],
         }
 
-
-def _arm(cell: Cell, preflight: Preflight) -> dict[str, Any]:
-    options = dict(cell.options)
-    if "chunksize" in options:
-        options["chunksize"] = plan.chunksize(cell, preflight)
-    return {**{key: getattr(cell, key) for key in ANCHOR}, "env": dict(cell.env), "options": options}
+    def _arm(self, cell: Cell, preflight: Preflight) -> dict[str, Any]:
+        options, env = dict(cell.options), dict(cell.env)
+        if "chunksize" in options:
+            options["chunksize"] = plan.chunksize(cell, preflight)
+        if cell.clustered:
+            env["RAY_ADDRESS"] = self._cluster
+        return {**{key: getattr(cell, key) for key in ANCHOR}, "env": env, "options": options}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import pickle
 import shutil
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,15 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from . import environment, outputs, plan, runners, sources
-from .cells import Sweep
+from . import cluster, environment, outputs, plan, runners, sources
+from .cells import Cell, Sweep, digest
 from .errors import InputError, Interrupted
 from .evidence import MOST_ATTEMPTS
 from .interruption import Interruption, heed_signals
-from .journal import Journal
+from .journal import Journal, Record
 from .request import Descriptions, Request, version_of
-from .runners import Assignment, Outcome, Progress, Runner, Waiting
-from .sweep import Bag, CellProgress, Turn
+from .runners import Assignment, Joined, Left, Outcome, Place, Progress, Runner, Started, Waiting
+from .sweep import Bags, CellProgress, Turn
 
 _log = logging.getLogger("pipeline")
 _log.setLevel(logging.INFO)
@@ -43,8 +46,16 @@ class Display(Protocol):
         """Somebody else measures on the machine, and so it waits."""
         ...
 
-    def update(self, progress: Mapping[str, CellProgress], measuring: tuple[str, int] | None) -> None:
-        """Something was measured; `measuring` is the id of what is under way and its trial's rounds so far."""
+    def join(self, node: str, about: Mapping[str, Any]) -> None:
+        """A node is there to measure."""
+        ...
+
+    def leave(self, node: str) -> None:
+        """It is gone."""
+        ...
+
+    def update(self, progress: Mapping[str, CellProgress], measuring: Mapping[str, tuple[str, int]]) -> None:
+        """Something happened; `measuring` has, by node, the id of what is under way there and its rounds so far."""
         ...
 
 
@@ -67,17 +78,27 @@ def measure(request: Request, display: Display) -> Session:
     version, definition = version_of(request)
     outputs.check_writable(output)
     _check_interpreters(sweep)
+    _check_cluster(sweep)
     surroundings = environment.describe(_measured_folder(request))
+    kind = surroundings["id"]
+    if sweep.runner != runners.HERE:  # nodes have their own; what stays is who asked
+        surroundings["id"] = digest([kind, sweep.runner])
     found = None if sweep.fresh else outputs.find_run(output, sweep.name, version, surroundings["id"])
-    bag = Bag(sweep, found.records if found else ())
-    if found is not None and bag.is_done():
+    bags = Bags(sweep, found.records if found else ())
+    if found is not None and bags.are_done():
         return Session(found.path, was_finished=True)
     with ExitStack() as stack:
         interruption = stack.enter_context(heed_signals())
-        runner = stack.enter_context(runners.find(sweep.runner)())
-        descriptions = Descriptions(request, stack)
-        looks = list(_preflights(runner, bag, descriptions, display, interruption))
-        _check_timeout(sweep, looks)
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pipeline-")))
+        log = scratch / "cluster.log"
+        pickled = _write(request.pickled, scratch)
+        descriptions = Descriptions(request, pickled, stack.enter_context(_cluster(sweep, log)))
+        about = {key: surroundings[key] for key in ("machine", "interpreter")}
+        shipped = sources.SHIPPED
+        setting = runners.Setting(request.folder, shipped, pickled, sweep.address, log, about, kind)
+        runner = stack.enter_context(runners.find(sweep.runner)(setting))
+        looks = list(_preflights(runner, bags, descriptions, display, interruption))
+        _check_timeout(sweep, [look for _, look in looks])
         folder = found or outputs.new_run(output, sweep.name, version)
         run = stack.enter_context(
             Journal(folder.path / outputs.JOURNAL, surroundings["id"], surroundings["machine"]["host"])
@@ -99,18 +120,54 @@ def measure(request: Request, display: Display) -> Session:
             surroundings=surroundings,
         )
         try:
-            for look in looks:
-                bag.add(run.append("preflight", **look))
+            for outcome, look in looks:
+                bags.add(run.append("preflight", node=outcome.node, environment=outcome.kind, **look))
             outputs.point_latest(output, folder.path)
             display.begin(sweep, folder.path, sum(record["kind"] in ("trial", "play-off") for record in folder.records))
-            _trials(runner, bag, run, descriptions, display, interruption)
+            _trials(runner, bags, run, descriptions, display, interruption)
         finally:
-            reason = "finished" if bag.is_done() else "interrupted"
+            reason = "finished" if bags.are_done() else "interrupted"
             run.append("end", reason=reason, ended=time.time())
             _log.info("%s", reason)
-        if not bag.is_done():
+            if log.exists():
+                _log.info("the cluster said:\n%s", log.read_text(errors="replace"))
+        if not bags.are_done():
             interruption.check()
     return Session(folder.path, was_finished=False)
+
+
+@contextmanager
+def _cluster(sweep: Sweep, log: Path) -> Iterator[str]:
+    """The address at which the arms of a cluster's cells find it: one of our own is there as long as the block."""
+    if sweep.runner != runners.HERE or not any(cell.clustered for cell in sweep.measured):
+        yield ""
+    elif sweep.address == cluster.LOCAL:
+        with cluster.open_driver(log) as driver:
+            yield driver.open(sweep.address, keepers=None)
+    else:
+        yield sweep.address
+
+
+def _write(pickled: bytes | None, scratch: Path) -> Path | None:
+    if pickled is None:
+        return None
+    path = scratch / "inputs.pickle"
+    path.write_bytes(pickled)
+    return path
+
+
+def _check_cluster(sweep: Sweep) -> None:
+    asked = ["runner=ray"] if sweep.runner == "ray" else []
+    asked += ["backend=ray"] if any(cell.clustered for cell in sweep.measured) else []
+    if not asked:
+        return
+    if importlib.util.find_spec("ray") is None:
+        raise InputError(f"{asked[0]}: Ray is not installed for {sys.executable}; pip install ray, or 'pipeline[ray]'")
+    if sweep.address.startswith("ray://") and sweep.runner == runners.HERE:
+        raise InputError(
+            f"cluster.address={sweep.address}: the arms would run outside of the cluster; write runner=ray, so that "
+            "they run inside, or the address of its head as nodes see it: HOST:6379"
+        )
 
 
 def _measured_folder(request: Request) -> Path | None:
@@ -146,71 +203,147 @@ def _check_timeout(sweep: Sweep, looks: Sequence[dict[str, Any]]) -> None:
 
 
 def _preflights(
-    runner: Runner, bag: Bag, descriptions: Descriptions, display: Display, interruption: Interruption
-) -> Iterator[dict[str, Any]]:
-    """Look at every workload that no journal record is about; bad input ends everything here."""
-    waiting = [(cell, 1) for cell in bag.missing_preflights()]
-    cells = {cell.workload.id: cell for cell, _ in waiting}
+    runner: Runner, bags: Bags, descriptions: Descriptions, display: Display, interruption: Interruption
+) -> Iterator[tuple[Outcome, dict[str, Any]]]:
+    """Look at every workload that no journal record is about, on one kind of node; bad input ends everything here.
 
-    def take() -> Assignment | None:
+    Where there are several kinds, the others' turn comes when they are given trials.
+    """
+    if bags.kinds:
+        return
+    queue = _Looks(bags, descriptions)
+    kinds: list[str] = []
+
+    def take(place: Place) -> Assignment | None:
         interruption.check()
-        if not waiting:
-            return None
-        cell, attempt = waiting.pop(0)
-        display.preflight(cell.workload.name)
-        return Assignment(cell.workload.id, None, attempt, descriptions.preflight(cell))
+        kinds.append(place.kind)
+        return queue.take(place) if place.kind == kinds[0] else None
 
     for event in runner.run(take):
-        if isinstance(event, Waiting):
-            display.wait_for(event.holder)
-        if not isinstance(event, Outcome):
-            continue
-        cell, attempt = cells[event.assignment.id], event.assignment.attempt
-        reply = event.reply
+        match event:
+            case Started():
+                display.preflight(event.assignment.name)
+            case Waiting():
+                display.wait_for(event.holder)
+            case Outcome():
+                look = queue.put(event)
+                if look is not None:
+                    if look["status"] == "bad input":
+                        raise InputError(look["reason"])
+                    yield event, look
+
+
+class _Looks:
+    """The looks at workloads that a kind of node still lacks."""
+
+    def __init__(self, bags: Bags, descriptions: Descriptions) -> None:
+        self._bags, self._descriptions = bags, descriptions
+        self._waiting: dict[str, list[tuple[Cell, int]]] = {}
+        self._under_way: dict[tuple[str, str], Cell] = {}
+
+    def take(self, place: Place) -> Assignment | None:
+        """The next one for a node of a kind; `None` where there is none, or the place is for a cluster's trials."""
+        if place.kind not in self._waiting:
+            self._waiting[place.kind] = [(cell, 1) for cell in self._bags.of(place.kind).missing_preflights()]
+        waiting = self._waiting[place.kind]
+        if place.clustered or not waiting:
+            return None
+        cell, attempt = waiting.pop(0)
+        self._under_way[place.kind, cell.workload.id] = cell
+        description = self._descriptions.preflight(cell)
+        return Assignment(cell.workload.id, cell.workload.name, None, attempt, description)
+
+    def put(self, outcome: Outcome) -> dict[str, Any] | None:
+        """What was found, as the journal keeps it; `None` where the look is taken again."""
+        cell, attempt = self._under_way.pop((outcome.kind, outcome.assignment.id)), outcome.assignment.attempt
+        reply = outcome.reply
         if reply is None or reply["status"] == "not run":
             if attempt < MOST_ATTEMPTS:
-                waiting.append((cell, attempt + 1))
-                continue
-            said = reply["reason"] if reply else f"its keeper on {event.node} was killed"
+                self._waiting[outcome.kind].append((cell, attempt + 1))
+                return None
+            said = reply["reason"] if reply else outcome.lost
             reply = {"status": "crashed", "reason": said, "traceback": None}
-        if reply["status"] == "bad input":
-            raise InputError(reply["reason"])
-        yield {**reply, "workload": cell.workload.id, "name": cell.workload.name}
+        return {**reply, "workload": cell.workload.id, "name": cell.workload.name}
 
 
 def _trials(
-    runner: Runner, bag: Bag, run: Journal, descriptions: Descriptions, display: Display, interruption: Interruption
+    runner: Runner, bags: Bags, run: Journal, descriptions: Descriptions, display: Display, interruption: Interruption
 ) -> None:
-    turns: dict[str, Turn] = {}
+    looks, turns = _Looks(bags, descriptions), dict[Assignment, Turn]()
+    under_way: dict[str, tuple[str, int]] = {}
 
-    def take() -> Assignment | None:
-        turn = None if interruption.asked else bag.next()
+    def take(place: Place) -> Assignment | None:
+        if interruption.asked:
+            return None
+        look = looks.take(place)
+        if look is not None:
+            return look
+        bag = bags.of(place.kind)
+        turn = bag.take(clustered=place.clustered)
         if turn is None:
             return None
-        turns[turn.id] = turn
-        display.update(bag.progress(), (turn.id, 0))
         description = descriptions.trial(turn, bag.preflight(turn.cell))
-        return Assignment(turn.id, turn.trial, turn.attempt, description)
+        assignment = Assignment(turn.id, turn.cell.workload.name, turn.trial, turn.attempt, description)
+        turns[assignment] = turn
+        return assignment
 
     for event in runner.run(take):
-        turn = turns[event.assignment.id]
-        if isinstance(event, Waiting):
+        match event:
+            case Joined() | Left() | Waiting():
+                _heed(event, run, display)
+                continue
+            case Started() | Progress():
+                rounds = event.rounds if isinstance(event, Progress) else 0
+                under_way[event.node] = event.assignment.id, rounds
+            case Outcome():
+                under_way.pop(event.node, None)
+                turn = turns.pop(event.assignment, None)
+                record = _look_record(run, looks, event) if turn is None else _trial_record(run, turn, event)
+                if record is not None:
+                    bags.add(record)
+        display.update(bags.progress(), under_way)
+
+
+def _heed(event: Joined | Left | Waiting, run: Journal, display: Display) -> None:
+    """What becomes of the nodes."""
+    match event:
+        case Joined():
+            if event.node != run.node:
+                run.append("node", node=event.node, environment=event.kind, about=event.about)
+                _log.info("%s joined", event.node)
+            display.join(event.node, event.about)
+        case Left():
+            _log.info("%s left", event.node)
+            display.leave(event.node)
+        case Waiting():
             display.wait_for(event.holder)
-            continue
-        if isinstance(event, Progress):
-            display.update(bag.progress(), (turn.id, event.rounds))
-            continue
-        lost = {"status": "not run", "reason": f"its keeper on {event.node} was killed", "traceback": None}
-        reply = event.reply or lost
-        if reply["status"] == "bad input":  # of this cell alone: the preflight of its workload was good
-            reply["status"] = "failed"
-        which: dict[str, Any] = {"cell": turn.cell.id, "trial": turn.trial, "attempt": turn.attempt, "node": event.node}
-        if turn.leader is None:
-            bag.add(run.append("trial", **which, **reply))
-        else:
-            bag.add(run.append("play-off", **which, leader=turn.leader.id, **reply))
-        _log.info("trial %s of %s: %s", turn.trial, turn.id, reply["reason"] or reply["status"])
-        display.update(bag.progress(), None)
+
+
+def _look_record(run: Journal, looks: _Looks, outcome: Outcome) -> Record | None:
+    look = looks.put(outcome)
+    if look is None:
+        return None
+    if look["status"] == "bad input":  # on this kind of node alone: another one could
+        look["status"] = "failed"
+    return run.append("preflight", node=outcome.node, environment=outcome.kind, **look)
+
+
+def _trial_record(run: Journal, turn: Turn, outcome: Outcome) -> Record:
+    reply = outcome.reply or {"status": "not run", "reason": outcome.lost, "traceback": None}
+    if reply["status"] == "bad input":  # of this cell alone: the preflight of its workload was good
+        reply["status"] = "failed"
+    kind, match = ("trial", {}) if turn.leader is None else ("play-off", {"leader": turn.leader.id})
+    _log.info("trial %s of %s on %s: %s", turn.trial, turn.id, outcome.node, reply["reason"] or reply["status"])
+    return run.append(
+        kind,
+        cell=turn.cell.id,
+        trial=turn.trial,
+        attempt=turn.attempt,
+        node=outcome.node,
+        environment=outcome.kind,
+        **match,
+        **reply,
+    )
 
 
 @contextmanager

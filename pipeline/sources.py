@@ -13,6 +13,9 @@ from .cells import Sweep, Workload
 from .errors import InputError
 from .matrix import ROOT
 
+SHIPPED = ROOT / "experiments"
+"""Our own, which no node has."""
+
 
 def resolve(reference: str | None, folder: Path) -> str | None:
     """The reference with a relative file made absolute: one of ours if it exists here, else in `folder`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -40,6 +41,11 @@ class CellProgress:
         return _match_id(self.cell, self.leader)
 
     @property
+    def clustered(self) -> bool:
+        """Whether its trials take a whole cluster."""
+        return self.cell.clustered or (self.leader is not None and self.leader.clustered)
+
+    @property
     def done(self) -> bool:
         """Whether it gets no more trials."""
         return self.trials_left == 0
@@ -74,6 +80,7 @@ class Bag:
         self._progress: dict[str, CellProgress] = {}
         self._candidates: dict[str, tuple[Candidate, ...]] = {}
         self._results: dict[str, Speedup] = {}
+        self._under_way: dict[str, set[int]] = {}
         for record in records:
             self.add(record)
 
@@ -82,10 +89,15 @@ class Bag:
         if record["kind"] == "preflight":
             self._preflights[record["workload"]] = record
             if record["status"] == "measured":
-                self._plans[record["workload"]] = plan_cell(self._sweep.measure, Preflight.of(record))
+                self._plans |= {
+                    cell.id: plan_cell(self._sweep.measure, Preflight.of(record), clustered=cell.clustered)
+                    for cell in self.cells
+                    if cell.workload.id == record["workload"]
+                }
         elif record["kind"] in ("trial", "play-off") and record["cell"] in self._cells:
             id_ = _key(record["cell"], record.get("leader"))
             self._trials.setdefault(id_, []).append(record)
+            self._under_way.get(id_, set()).discard(record["trial"])
             self._progress.pop(id_, None)
 
     @property
@@ -104,41 +116,64 @@ class Bag:
 
     def progress(self) -> Mapping[str, CellProgress]:
         """The progress of each measured cell, then of each match so far, by its id."""
-        plans = self._plans
-        cells = {id_: self._remembered(cell, None, plans.get(cell.workload.id)) for id_, cell in self._cells.items()}
+        cells = {id_: self._remembered(cell, None, self._plans.get(id_)) for id_, cell in self._cells.items()}
         if not all(each.done for each in cells.values()):
             return cells
-        played = [match for workload in plans for match in self._matches(workload)]
+        workloads = dict.fromkeys(cell.workload.id for id_, cell in self._cells.items() if id_ in self._plans)
+        played = [match for workload in workloads for match in self._matches(workload)]
         return cells | {each.id: each for each in played}
 
     def is_done(self) -> bool:
         """Whether every workload was looked at, and every cell and match has enough."""
-        return not self.missing_preflights() and self.next() is None
+        return not self.missing_preflights() and all(each.done for each in self.progress().values())
 
-    def next(self) -> Turn | None:
-        """The next trial; `None` when there is enough of everything.
+    def take(self, *, clustered: bool | None = None) -> Turn | None:
+        """The next trial, which is under way from now on, until its record is added."""
+        turn = self.next(clustered=clustered)
+        if turn is not None:
+            self._under_way.setdefault(turn.id, set()).add(turn.trial)
+        return turn
+
+    def next(self, *, clustered: bool | None = None) -> Turn | None:
+        """The next trial; `None` when there is enough of everything, or the rest depends on what is under way.
 
         Every open cell gets one trial before any gets the next, in an order drawn anew each time: a cell's trials
         are spread over the sweep, so that an hour's noise does not fall on one cell. So do the matches after them.
+        No trial is begun beyond the next look at the interval, which decides whether there are any.
+
+        Args:
+            clustered: of those that take a whole cluster alone, or of the others alone.
         """
-        waiting = [each for each in self.progress().values() if not each.done]
+        waiting = [each for each in self.progress().values() if self._may_begin(each)]
+        if clustered is not None:
+            waiting = [each for each in waiting if each.clustered == clustered]
         if not waiting:
             return None
 
         def turn(each: CellProgress) -> tuple[int, str]:
-            drawn = f"{self._sweep.seed} {each.evidence.attempts} {each.id}"
-            return each.evidence.attempts, hashlib.sha256(drawn.encode()).hexdigest()
+            begun = each.evidence.attempts + len(self._under_way.get(each.id, ()))
+            drawn = f"{self._sweep.seed} {begun} {each.id}"
+            return begun, hashlib.sha256(drawn.encode()).hexdigest()
 
         chosen = min(waiting, key=turn)
-        trial = len(chosen.evidence.trials)
-        plan = self._plan(chosen.cell, chosen.leader)
-        return Turn(chosen.cell, chosen.leader, trial, chosen.evidence.attempts - trial + 1, plan)
+        taken = {trial["trial"] for trial in chosen.evidence.trials} | self._under_way.get(chosen.id, set())
+        trial = next(number for number in itertools.count() if number not in taken)
+        attempt = 1 + sum(each["trial"] == trial for each in self._trials.get(chosen.id, ()))
+        return Turn(chosen.cell, chosen.leader, trial, attempt, self._plan(chosen.cell, chosen.leader))
+
+    def _may_begin(self, each: CellProgress) -> bool:
+        done = len(each.evidence.trials)
+        if each.done or each.cell.id not in self._plans:
+            return False
+        look = next((look for look in self._plan(each.cell, each.leader).looks if look > done), done)
+        return done + len(self._under_way.get(each.id, ())) < look
 
     def _plan(self, cell: Cell, leader: Cell | None) -> Plan:
         if leader is None:
-            return self._plans[cell.workload.id]
+            return self._plans[cell.id]
         over_loop = [self._progress[each.id].speedup.estimate for each in (cell, leader)]
-        return plan_match(self._sweep.measure, self.preflight(cell), (over_loop[0], over_loop[1]))
+        clustered = cell.clustered or leader.clustered
+        return plan_match(self._sweep.measure, self.preflight(cell), (over_loop[0], over_loop[1]), clustered=clustered)
 
     def _remembered(self, cell: Cell, leader: Cell | None, plan: Plan | None) -> CellProgress:
         id_ = _match_id(cell, leader)
@@ -188,9 +223,44 @@ class Bag:
         # Asked once every cell is done, so what is found stays as it is.
         if workload not in self._candidates:
             cells = [cell for cell in self.cells if cell.workload.id == workload]
-            found = [(cell.record(), self._progress[cell.id].evidence) for cell in cells]
-            self._candidates[workload] = playoff.enter(found, self._plans[workload], len(self._cells), self._variants)
+            found = [(cell.record(), self._progress[cell.id].evidence, self._plans[cell.id]) for cell in cells]
+            self._candidates[workload] = playoff.enter(found, len(self._cells), self._variants)
         return self._candidates[workload]
+
+
+class Bags:
+    """A bag for each kind of node: what was measured on one says nothing of another."""
+
+    def __init__(self, sweep: Sweep, records: Iterable[Record]) -> None:
+        self._sweep = sweep
+        self._bags: dict[str, Bag] = {}
+        for record in records:
+            self.add(record)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Those that something is known of."""
+        return tuple(self._bags)
+
+    def of(self, kind: str) -> Bag:
+        """The bag of a kind."""
+        return self._bags.setdefault(kind, Bag(self._sweep, ()))
+
+    def add(self, record: Record) -> None:
+        """Take a journal record into account."""
+        if record["kind"] in ("preflight", "trial", "play-off"):
+            self.of(record["environment"]).add(record)
+
+    def are_done(self) -> bool:
+        """Whether there is one, and every one is."""
+        return bool(self._bags) and all(bag.is_done() for bag in self._bags.values())
+
+    def progress(self) -> Mapping[str, CellProgress]:
+        """That of all of them; where there are several, with the kind before the ids."""
+        if len(self._bags) == 1:
+            (bag,) = self._bags.values()
+            return bag.progress()
+        return {f"{kind} {id_}": each for kind, bag in self._bags.items() for id_, each in bag.progress().items()}
 
 
 def _match_id(cell: Cell, leader: Cell | None) -> str:

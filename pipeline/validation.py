@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -18,7 +19,7 @@ from .wording import nearest
 
 _LONGEST_NAME = 100
 _CELL_KEYS = {"workload", "backend", "workers", "env", "python"}
-_SWEEP_KEYS = {"measure", "margin", "seed", "fresh", "output", "runner", "name"}
+_SWEEP_KEYS = {"measure", "margin", "seed", "fresh", "output", "runner", "cluster", "name"}
 _WORKLOAD_KEYS = set(Workload.__dataclass_fields__)
 _WORKLOAD_DEFAULTS: dict[str, Json] = {
     "name": None,
@@ -60,17 +61,19 @@ def make_sweep(
         fresh=_truth("fresh", common["fresh"]),
         output=_text("output", common["output"]),
         runner=_one_of("runner.name", common["runner"]["name"], _RUNNERS),
+        address=_address(common["cluster"]),
         exclusive=_truth("runner.exclusive", common["runner"]["exclusive"]),
     )
 
 
 def _make_cell(config: Mapping[str, Json], pickled: str | None) -> Cell:
-    _known(config["backend"], {"name", "takes", "pickles"}, "backend.", optional=_BACKEND_OPTIONS)
-    backend = dict(config["backend"])
+    _known(config["backend"], {"name", "takes", "pickles"}, "backend.", optional={*_BACKEND_OPTIONS, *_TRAITS})
+    backend = {**_TRAITS, **config["backend"]}
     name, takes = _one_of("backend.name", backend.pop("name"), _BACKENDS), backend.pop("takes")
     if not isinstance(takes, list) or not all(each in ("workers", *_BACKEND_OPTIONS) for each in takes):
         raise InputError(f"backend.takes={takes} is no list of what a backend takes: workers, {', '.join(backend)}")
-    pickles = _truth("backend.pickles", backend.pop("pickles"))
+    pickles, clustered = (_truth(f"backend.{key}", backend.pop(key)) for key in ("pickles", "clustered"))
+    chunk_s = _number("backend.chunk_s", backend.pop("chunk_s"), above=0)
     workers = _whole("workers", config["workers"], least=1)
     for key, value in backend.items():
         if key in takes:
@@ -84,6 +87,8 @@ def _make_cell(config: Mapping[str, Json], pickled: str | None) -> Cell:
         env={key: None if value is None else str(value) for key, value in env.items()},
         python=None if config["python"] is None else _text("python", config["python"]),
         pickles=pickles,
+        clustered=clustered,
+        chunk_s=chunk_s,
     )
 
 
@@ -121,6 +126,14 @@ def _make_measure(config: Mapping[str, Json]) -> Measure:
         timeout_s=_number("measure.timeout_s", config["timeout_s"], above=0),
         cold=_truth("measure.cold", config["cold"]),
     )
+
+
+def _address(config: Json) -> str:
+    _known(config, {"address"}, "cluster.")
+    address = _text("cluster.address", config["address"])
+    if not re.fullmatch(r"auto|local|(ray://)?[\w.-]+:\d+|(ray://)?\[[0-9a-fA-F:]+\]:\d+", address):
+        raise InputError(f"cluster.address={address} is no address; write local, auto, HOST:PORT or ray://HOST:PORT")
+    return address
 
 
 def _same(one: Json, first: Json, key: str) -> None:
@@ -265,10 +278,9 @@ def _kind(value: Json) -> str:
     )
 
 
-def _start_method(key: str, value: Json) -> None:
-    methods = ("auto", "fork", "forkserver", "spawn")
-    if value not in methods:
-        raise InputError(f"{key}={value} is no start method; {nearest(str(value), methods)}")
+def _word(what: str, words: Sequence[str], key: str, value: Json) -> None:
+    if value not in words:
+        raise InputError(f"{key}={value} is no {what}; {nearest(str(value), words)}")
 
 
 def _chunksize(key: str, value: Json) -> None:
@@ -282,4 +294,11 @@ def _modules(package: ModuleType) -> list[str]:
 
 
 _BACKENDS, _RUNNERS = _modules(backends), _modules(runners)
-_BACKEND_OPTIONS = {"start_method": _start_method, "chunksize": _chunksize}
+_BACKEND_OPTIONS: dict[str, Callable[[str, Json], None]] = {
+    "start_method": partial(_word, "start method", ("auto", "fork", "forkserver", "spawn")),
+    "chunksize": _chunksize,
+    "style": partial(_word, "style", ("actor", "task")),
+    "placement": partial(_word, "placement", ("pack", "spread")),
+}
+_TRAITS: dict[str, Json] = {"clustered": False, "chunk_s": Cell.chunk_s}
+"""What a backend's file may say of it, if it is not so."""

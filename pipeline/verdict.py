@@ -131,10 +131,8 @@ def _decide(run: Run, anchor: Record) -> Verdict:
 
 def _candidates(run: Run, anchor: str) -> tuple[Candidate, ...]:
     cells = [cell for cell in run.cells if cell["anchor"] == anchor and cell["id"] in run.measured]
-    plan = run.plan(cells[0]) if cells else None
-    if plan is None:
-        return ()
-    return playoff.enter([(cell, run.evidence[cell["id"]]) for cell in cells], plan, len(run.measured), run.variants)
+    found = [(cell, run.evidence[cell["id"]], plan) for cell in cells if (plan := run.plan(cell)) is not None]
+    return playoff.enter(found, len(run.measured), run.variants)
 
 
 def _scaling(run: Run, candidates: Sequence[Candidate], *, is_shared: bool) -> tuple[Scaling, ...]:

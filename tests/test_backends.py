@@ -68,18 +68,18 @@ class TestEveryBackend:
 
     def test_maps_in_order(self, name: str, options: dict[str, Any]) -> None:
         """The results are those of a loop, as a list, at once."""
-        with backends.find(name)(3, options, []) as map_:
-            assert map_(_square, range(20)) == [each * each for each in range(20)]
+        with backends.find(name)(3, options, []) as pool:
+            assert pool.map(_square, range(20)) == [each * each for each in range(20)]
 
     def test_maps_nothing_to_nothing(self, name: str, options: dict[str, Any]) -> None:
         """No inputs give no results."""
-        with backends.find(name)(2, options, []) as map_:
-            assert map_(_square, []) == []
+        with backends.find(name)(2, options, []) as pool:
+            assert pool.map(_square, []) == []
 
     def test_raises_what_the_task_raises(self, name: str, options: dict[str, Any]) -> None:
         """An exception of a task comes out of the map."""
-        with backends.find(name)(2, options, []) as map_, pytest.raises(ValueError, match="three"):
-            map_(_fail_on_three, range(6))
+        with backends.find(name)(2, options, []) as pool, pytest.raises(ValueError, match="three"):
+            pool.map(_fail_on_three, range(6))
 
     def test_runs_as_many_tasks_at_once_as_it_has_workers(self, name: str, options: dict[str, Any]) -> None:
         """That many tasks wait for one another, and all of them come through, each from a worker of its own."""
@@ -87,22 +87,22 @@ class TestEveryBackend:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             doorman = threading.Thread(target=_let_go, args=(listener, workers))
             doorman.start()
-            with backends.find(name)(workers, options, []) as map_:
-                met = map_(_meet, [listener.getsockname()[1]] * workers)
+            with backends.find(name)(workers, options, []) as pool:
+                met = pool.map(_meet, [listener.getsockname()[1]] * workers)
             doorman.join()
         assert len(set(met)) == workers
 
     def test_leaves_no_worker_behind(self, name: str, options: dict[str, Any]) -> None:
         """After the block the pool's processes are gone; multiprocessing's own two helpers may stay for the next."""
-        with backends.find(name)(2, options, []) as map_:
-            workers = set(map_(_pid, range(8)))
+        with backends.find(name)(2, options, []) as pool:
+            workers = set(pool.map(_pid, range(8)))
         assert not (workers - {os.getpid()}) & set(counters.descendants(os.getpid()))
 
     def test_tells_where_its_time_goes(self, name: str, options: dict[str, Any]) -> None:
         """What an instrumented batch tells is the same of each."""
         command = {"workers": 2, "most": 5, "warm_s": 1.0, "task_s": 1.0}
-        with backends.find(name)(2, options, []) as map_:
-            told = instrument.run(Workload(_square, None, range(20), 20, None), map_, command)
+        with backends.find(name)(2, options, []) as pool:
+            told = instrument.run(Workload(_square, None, range(20), 20, None), pool.map, command)
         assert len(told["spans"]) == 5
         assert told["busy"] in (1, 2)
         assert told["instrumented"]["tasks"] == 20
@@ -113,11 +113,11 @@ class TestEveryBackend:
     def test_hands_out_again_what_tasks_gave(self, name: str, options: dict[str, Any]) -> None:
         """From tasks that do nothing, until the worker forgets it."""
         squares = [each * each for each in range(6)]
-        with backends.find(name)(1, options, []) as map_:
-            assert [result for _, result in map_(Noted(_square, keeps=True), range(6))] == squares
-            assert map_(Nothing(_square), range(6)) == squares
-            map_(forget, [None])
-            assert map_(Nothing(_square), range(6)) == [None] * 6
+        with backends.find(name)(1, options, []) as pool:
+            assert [result for _, result in pool.map(Noted(_square, keeps=True), range(6))] == squares
+            assert pool.map(Nothing(_square), range(6)) == squares
+            pool.map(forget, [None])
+            assert pool.map(Nothing(_square), range(6)) == [None] * 6
 
 
 def _pid(_: int) -> int:

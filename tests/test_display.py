@@ -17,7 +17,7 @@ from pipeline.display import Lines, LiveTable, open_display
 from pipeline.evidence import Evidence
 from pipeline.statistics import Speedup
 from pipeline.summary import summary_text
-from pipeline.sweep import Progress
+from pipeline.sweep import CellProgress
 
 from .recorded import MEASURE, Told, Work, run
 
@@ -38,11 +38,11 @@ def _progress(
     trials: int = 0,
     left: int = 3,
     failure: str | None = None,
-) -> Progress:
+) -> CellProgress:
     status = "failed" if failure else "measured" if trials else "not run"
     evidence = Evidence(status, failure, None, tuple({"elapsed_s": 4.0} for _ in range(trials)), trials)
     speedup = Speedup(estimate, *interval, rounds=8 * trials, trials=trials, beyond_these_trials=False)
-    progress = Progress(cell, None, evidence, 0.05, left)
+    progress = CellProgress(cell, None, evidence, 0.05, left)
     vars(progress)["speedup"] = speedup  # what it would work out from rounds
     return progress
 
@@ -66,11 +66,12 @@ class Screen:
         text = self._file.getvalue().rpartition("\x1b[2K")[2]
         return [line.rstrip() for line in text.splitlines()]
 
-    def after(self, seconds: float, *cells: Progress, measuring: tuple[str, int] | None = None) -> list[str]:
+    def after(self, seconds: float, *cells: CellProgress, measuring: tuple[str, int] | None = None) -> list[str]:
         """The lines after this time."""
         self.now_s += seconds
         progress = {each.cell.id: each for each in cells}
-        return self.drawn(lambda table: table.update(progress, measuring))
+        under_way = {} if measuring is None else {"here": measuring}
+        return self.drawn(lambda table: table.update(progress, under_way))
 
 
 def test_each_cell_has_a_row_with_its_rounds_and_interval() -> None:
@@ -177,7 +178,7 @@ def test_a_screen_that_goes_away_ends_the_display_alone(monkeypatch: pytest.Monk
         display.preflight("io")
         before = gone.tries
         display.begin(_sweep(cell), Path("outputs/run"), 0)
-        display.update({cell.id: _progress(cell, left=0)}, None)
+        display.update({cell.id: _progress(cell, left=0)}, {})
         assert gone.tries == before
     assert sys.stderr is gone
 
@@ -188,8 +189,8 @@ def test_plain_lines_tell_of_each_cell_once(capsys: pytest.CaptureFixture[str]) 
     lines.preflight("io")
     lines.begin(_sweep(one, two), Path("outputs/run"), 2)
     done = _progress(one, estimate=1.82, interval=(1.74, 1.85), trials=3, left=0)
-    lines.update({one.id: done, two.id: _progress(two)}, None)
-    lines.update({one.id: done, two.id: _progress(two, failure="ValueError: no\nluck", left=0)}, None)
+    lines.update({one.id: done, two.id: _progress(two)}, {})
+    lines.update({one.id: done, two.id: _progress(two, failure="ValueError: no\nluck", left=0)}, {})
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines() == [

@@ -32,6 +32,7 @@ CONFIG: dict[str, Any] = {
     },
     "measure": {"target": 0.1, "budget_s": 4, "trials": 3, "max_rounds": 100, "timeout_s": 120, "cold": False},
     "runner": {"name": "local", "exclusive": True},
+    "cluster": {"address": "local"},
     "workers": 2,
     "env": {},
     "python": None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pipeline.runners import Assignment, Outcome
+from pipeline.runners import Assignment, Outcome, Setting
 from pipeline.runners.local import open_runner
 
 
@@ -44,10 +44,12 @@ def describe(folder: Path, *cells: dict[str, Any], workload: dict[str, Any], **c
 
 def measure(description: dict[str, Any]) -> dict[str, Any]:
     """What the keeper says of a trial."""
-    waiting = [Assignment("cell", 0, 1, description)]
-    with open_runner() as runner:
+    waiting = [Assignment("cell", "task", 0, 1, description)]
+    nowhere = Path(description["folder"])
+    setting = Setting(nowhere, nowhere, None, "local", nowhere / "log", about={}, kind="this machine")
+    with open_runner(setting) as runner:
         (outcome,) = (
-            event for event in runner.run(lambda: waiting.pop() if waiting else None) if isinstance(event, Outcome)
+            event for event in runner.run(lambda _: waiting.pop() if waiting else None) if isinstance(event, Outcome)
         )
     assert outcome.reply is not None
     return outcome.reply

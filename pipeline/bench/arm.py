@@ -12,12 +12,14 @@ import platform
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Any
 
 from . import backends, check, counters
+from .backends import Pool
 from .errors import BadInput
 from .memory import Memory
 from .messages import Message, receive, send, take_over_standard_streams
@@ -66,15 +68,34 @@ def _serve(channel: _Channel) -> None:
         open_pool = backends.find(command["backend"])
         helpers = counters.descendants(os.getpid())  # such as a server that the inputs started: not the pool's
         began = time.perf_counter()
-        with open_pool(command["workers"], command["options"], modules(described)) as map_:
+        with open_pool(command["workers"], command["options"], modules(described)) as pool:
             startup_s = time.perf_counter() - began
-            pool = [pid for pid in counters.descendants(os.getpid()) or _children() if pid not in helpers]
-            channel.reply(startup_s=startup_s)
-            batches = _Batches(workload.sampled(command["sample"]), map_, command["workers"], [os.getpid(), *pool])
+            processes = _processes(pool, helpers)
+            channel.reply(startup_s=startup_s, outside=_outside(pool), **_placed(pool))
+            sampled = workload.sampled(command["sample"])
+            batches = _Batches(sampled, pool.map, command["workers"], processes)
             while (following := channel.receive())["do"] != "close":
                 channel.reply(**batches.do(following))
             began = time.perf_counter()
         channel.reply(shutdown_s=time.perf_counter() - began)
+
+
+def _processes(pool: Pool, helpers: Collection[int]) -> list[int] | None:
+    """The pool's own processes; `None` where some are on other machines, whose counters are not read."""
+    if any(worker.host != platform.node() for worker in pool.outside):
+        return None
+    below = [pid for pid in counters.descendants(os.getpid()) or _children() if pid not in helpers]
+    return below + [worker.pid for worker in pool.outside]
+
+
+def _outside(pool: Pool) -> list[int]:
+    """Processes of the pool on this machine that are none of ours to find."""
+    return [worker.pid for worker in pool.outside if worker.host == platform.node()]
+
+
+def _placed(pool: Pool) -> Message:
+    """Where the workers are that are not here: how many on each node."""
+    return {"placed": Counter(worker.node for worker in pool.outside)} if pool.outside else {}
 
 
 def _children() -> list[int]:
@@ -84,12 +105,12 @@ def _children() -> list[int]:
 
 
 class _Batches:
-    """What can be done inside an open pool; `tree` are the arm and its pool."""
+    """What can be done inside an open pool; `processes` are the pool's, `None` where they are not all here."""
 
-    def __init__(self, workload: Workload, map_: Map, workers: int, tree: list[int]) -> None:
-        self._workload, self._map, self._workers, self._tree = workload, map_, workers, tree
+    def __init__(self, workload: Workload, map_: Map, workers: int, processes: list[int] | None) -> None:
+        self._workload, self._map, self._workers, self._processes = workload, map_, workers, processes
         self._batch = workload.bind(map_)
-        self._memory = Memory(tree)
+        self._memory = self._new_memory()
         self._results: Any = None
 
     def do(self, command: Message) -> Message:
@@ -114,6 +135,8 @@ class _Batches:
                 from . import instrument  # late, too
 
                 self._take_results()
+                if self._processes is None:  # clocks of two machines have nothing in common
+                    return reply
                 reply = instrument.run(self._workload, self._map, command | {"workers": self._workers})
             case "pools":
                 from . import pools
@@ -141,13 +164,16 @@ class _Batches:
 
         if self._workload.reset:
             self._workload.reset()
-        return self._counted(run, Memory(self._tree))
+        return self._counted(run, self._new_memory())
+
+    def _new_memory(self) -> Memory:
+        return Memory(None if self._processes is None else [os.getpid(), *self._processes])
 
     def _counted(self, run: Callable[[], float], memory: Memory, times: int = 1) -> Message:
         """What `run` says a batch took, and what the system counted meanwhile, in a batch on average."""
-        before = counters.read_tree(self._tree[1:])
+        before = counters.read_tree(self._processes)
         batch_s = run()
-        counted = counters.since(before, counters.read_tree(self._tree[1:]), times)
+        counted = counters.since(before, counters.read_tree(self._processes), times)
         return {"batch_s": batch_s, **counted, **memory.read()}
 
 

@@ -67,9 +67,11 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def read_tree(others: Sequence[int]) -> Tree:
-    """The totals of this process and `others`."""
+def read_tree(others: Sequence[int] | None) -> Tree:
+    """The totals of this process and `others`; with `None` for those, which cannot be read, of all there is nothing."""
     gc_runs = sum(generation["collections"] for generation in gc.get_stats())
+    if others is None:
+        return Tree(None, None, None, None, gc_runs)
     own_s = time.process_time() + _ended_children_s()
     if not _HAS_PROC or resource is None:
         return Tree(None if others else own_s, None, None, None, gc_runs)

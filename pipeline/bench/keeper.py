@@ -23,7 +23,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from . import counters, exclusive, trial
+from . import counters, exclusive, node, trial
 from .messages import Message, receive, send, take_over_standard_streams
 from .reference import describe
 from .rounds import ArmFailed, ask, say_where
@@ -70,6 +70,8 @@ def main() -> None:
 
 def _serve(message: Message, library: Path, scratch: Path, tell: Callable[[Message], None]) -> Message:
     """Do what a message describes, while no other sweep on this machine does anything, unless that does not matter."""
+    if message["kind"] == "describe":
+        return node.describe()
     if message["exclusive"] is None:
         return _measure(message, library, scratch, tell)
     with exclusive.machine(message["exclusive"], lambda holder: tell({"waits_for": holder})):

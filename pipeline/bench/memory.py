@@ -15,10 +15,10 @@ DEAR_S = 0.001
 
 
 class Memory:
-    """The memory of `pids` from one repetition to the next."""
+    """The memory of `pids` from one repetition to the next; of `None`, of which it cannot be read, nothing is told."""
 
-    def __init__(self, pids: Sequence[int]) -> None:
-        self._pids = pids
+    def __init__(self, pids: Sequence[int] | None) -> None:
+        self._pids = pids or ()
         self._reads_pss = True
 
     def begin(self) -> None:

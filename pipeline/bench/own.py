@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 from .counters import descendants, read
@@ -16,9 +17,9 @@ SOONEST_S, SELDOMMEST_S = 0.001, 0.008
 MOST_IN_VAIN = 3
 
 
-def cpu_s() -> float | None:
-    """The CPU time of all of them and of children of theirs that have ended, so far; `None` where nothing counts it."""
-    pids = descendants(os.getpid())
+def cpu_s(outside: Sequence[int] = ()) -> float | None:
+    """The CPU time of all of them, and `outside`, and of children of theirs that have ended; `None` if not counted."""
+    pids = [*descendants(os.getpid()), *outside]
     if not pids:
         return None
     ticks = 0
@@ -36,8 +37,8 @@ class Rest:
     more: the next arm, or the probe of the machine, would find a core busy that is free.
     """
 
-    def __init__(self) -> None:
-        self._pids = descendants(os.getpid())
+    def __init__(self, outside: Sequence[int] = ()) -> None:
+        self._pids = [*descendants(os.getpid()), *outside]
         self._in_vain = 0
 
     def wait(self) -> None:

@@ -63,16 +63,17 @@ def load_function(reference: str, key: str) -> Callable[..., Any]:
     return found
 
 
-def load_module(place: str, said: str) -> ModuleType:
+def load_module(place: str, said: str, source: bytes | None = None) -> ModuleType:
     """Import `place`, a module's dotted name or the path of a Python file.
 
-    Workers call this too, so that what was pickled by a file's module name can be unpickled there.
+    Workers call this too, so that what was pickled by a file's module name can be unpickled there; those on machines
+    that have no such file, with its `source`.
 
     Raises:
         BadInput: it cannot be imported; the message begins with `said`.
     """
     try:
-        return _load_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
+        return _load_file(Path(place), source) if place.endswith(".py") else importlib.import_module(place)
     except ModuleNotFoundError as error:
         # Only the named module (or a parent of it) missing is the user's spelling; another one is its own import.
         if error.name is not None and (place == error.name or place.startswith(f"{error.name}.")):
@@ -87,13 +88,15 @@ def load_module(place: str, said: str) -> ModuleType:
         raise BadInput(f"{said}: importing {place} raised {describe(error)}") from error
 
 
-def _load_file(path: Path) -> ModuleType:
+def _load_file(path: Path, source: bytes | None) -> ModuleType:
     # The folder and the name's hash are in the module's name: a file called io.py must not hide the library's io.
     name = f"{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     if name in sys.modules:
         return sys.modules[name]
     if not path.is_file():
-        raise FileNotFoundError(path)
+        if source is None:
+            raise FileNotFoundError(path)
+        return _make(name, path, source)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is not a Python file")
@@ -104,6 +107,17 @@ def _load_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _make(name: str, path: Path, source: bytes) -> ModuleType:
+    module = sys.modules[name] = ModuleType(name)
+    module.__file__ = str(path)
+    try:
+        exec(compile(source, path, "exec"), module.__dict__)  # noqa: S102 - the measured code, as its file has it
     except BaseException:
         del sys.modules[name]
         raise

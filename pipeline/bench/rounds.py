@@ -57,7 +57,7 @@ class Rounds:
 
     def __init__(self, arms: Mapping[str, Arm], meter: Meter, rest: Rest) -> None:
         """Every repetition begins once `rest` finds the arms before it at rest."""
-        self._arms, self._meter, self._rest = arms, meter, rest
+        self._arms, self._meter, self.rest = arms, meter, rest
 
     def take(self, order: Sequence[str], do: str, **details: Any) -> dict[str, Message]:
         """One repetition of each arm.
@@ -70,7 +70,7 @@ class Rounds:
         """
         replies = {}
         for name in order:
-            self._rest.wait()
+            self.rest.wait()
             before = self._meter.read()
             reply = ask(self._arms[name], do, **details)
             counted = {f"machine_{what}": value for what, value in since(before, self._meter.read()).items()}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
@@ -81,21 +81,22 @@ def run(description: Message, start_arm: START_ARM, scratch: Path, tell: Callabl
                 _load(description, arms, record)
                 probe = stack.enter_context(_fitting(probe, description, record))
             with _timed(phases_s, "startup"):
-                _open(description, arms, record)
+                outside = _open(description, arms, record)
             if probe is not None:
                 with _timed(phases_s, "probe"):
                     probe.calibrate()
             if description["cold"]:
-                with _timed(phases_s, "rounds"), _counting(record, meter):
-                    warmup.run(description, arms, record, meter, scratch)
+                with _timed(phases_s, "rounds"), _counting(record, meter, outside):
+                    warmup.run(description, arms, record, Rounds(arms, meter, Rest(outside)), scratch)
                     if probe is not None:
-                        Rest().wait()
+                        Rest(outside).wait()
                         record["capacity"].append(probe.measure())
             else:
                 with _timed(phases_s, "warm-up"):
-                    warmup.run(description, arms, record, meter, scratch)
-                with _timed(phases_s, "rounds"):
-                    _measure(description, arms, record, meter, probe, tell)
+                    taken = Rounds(arms, meter, Rest(outside))
+                    warmup.run(description, arms, record, taken, scratch)
+                with _timed(phases_s, "rounds"), _counting(record, meter, outside):
+                    _measure(description, record, taken, probe, tell)
             if description["spans"] and _has_time(description, record, time.perf_counter() - began):
                 with _timed(phases_s, "warm-up"):  # likewise none of the rounds
                     _instrument(description, arms, record)
@@ -151,44 +152,45 @@ def _fitting(probe: Probe | None, description: Message, record: Message) -> Iter
         yield probe
 
 
-def _open(description: Message, arms: Mapping[str, Arm], record: Message) -> None:
+def _open(description: Message, arms: Mapping[str, Arm], record: Message) -> list[int]:
+    """Returns the workers that are not below this process."""
+    outside: list[int] = []
     for each in description["arms"]:
         pool = {key: each[key] for key in ("backend", "workers", "options")}
-        record["arms"][each["name"]] |= ask(arms[each["name"]], "open", sample=description["sample"], **pool)
+        reply = ask(arms[each["name"]], "open", sample=description["sample"], **pool)
+        outside += reply.pop("outside")
+        record["arms"][each["name"]] |= reply
+    return outside
 
 
 def _measure(
     description: Message,
-    arms: Mapping[str, Arm],
     record: Message,
-    meter: Meter,
+    taken: Rounds,
     probe: Probe | None,
     tell: Callable[[Message], None],
 ) -> None:
-    order, count = list(arms), description["rounds"]
+    order, count = [each["name"] for each in description["arms"]], description["rounds"]
     rng = random.Random(description["seed"])
     probed = {each * count // PROBES for each in range(PROBES)}
-    rest = Rest()
-    with _counting(record, meter):
-        taken = Rounds(arms, meter, rest)
-        for done in range(count):
-            if probe is not None and done in probed:
-                rest.wait()
-                record["capacity"].append(probe.measure())
-            rng.shuffle(order)
-            rounds.add(record, order, taken.take(order, "run", repeat=record["repeat"]))
-            tell({"rounds": done + 1})
-        if probe is not None:
-            rest.wait()
+    for done in range(count):
+        if probe is not None and done in probed:
+            taken.rest.wait()
             record["capacity"].append(probe.measure())
+        rng.shuffle(order)
+        rounds.add(record, order, taken.take(order, "run", repeat=record["repeat"]))
+        tell({"rounds": done + 1})
+    if probe is not None:
+        taken.rest.wait()
+        record["capacity"].append(probe.measure())
 
 
 @contextmanager
-def _counting(record: Message, meter: Meter) -> Iterator[None]:
+def _counting(record: Message, meter: Meter, outside: Sequence[int]) -> Iterator[None]:
     """What the machine and our own processes used meanwhile."""
-    before, own_before_s = meter.read(), own.cpu_s()
+    before, own_before_s = meter.read(), own.cpu_s(outside)
     yield
-    record["machine"], own_s = since(before, meter.read()), own.cpu_s()
+    record["machine"], own_s = since(before, meter.read()), own.cpu_s(outside)
     record["own_cpu_s"] = None if own_s is None or own_before_s is None else own_s - own_before_s
 
 

@@ -9,9 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from . import check, rounds
-from .machine import Meter
 from .messages import Message
-from .own import Rest
 from .rounds import Arm, ArmFailed, Rounds, ask, say_where
 
 #: The shorter arm of a round lasts at least this long and this many ticks of the clock.
@@ -21,10 +19,10 @@ LEAST_TICKS = 1000
 MOST_STRETCHED_S = 0.250
 
 
-def run(description: Message, arms: Mapping[str, Arm], record: Message, meter: Meter, scratch: Path) -> None:
+def run(description: Message, arms: Mapping[str, Arm], record: Message, taken: Rounds, scratch: Path) -> None:
     """One batch through every arm, kept as cold; then compare, calibrate."""
     order = random.Random(description["seed"]).sample(list(arms), len(arms))
-    replies = Rounds(arms, meter, Rest()).take(order, "cold")
+    replies = taken.take(order, "cold")
     for name, reply in replies.items():
         record["arms"][name] |= {"cold_s": reply["batch_s"], "peak_rss_bytes": reply["rss_bytes"]}
     if description["workload"]["check"] != "none":

@@ -1,6 +1,6 @@
 """Where trials run: one module a runner, named as in the configuration.
 
-Each gives `open_runner()`, a context manager that yields a `Runner`.
+Each gives `open_runner(setting)`, a context manager that yields a `Runner`.
 """
 
 from __future__ import annotations
@@ -9,17 +9,74 @@ import importlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
+
+HERE = "local"
+"""The runner that stays on this machine."""
 
 
 @dataclass(frozen=True)
+class Setting:
+    """What a runner finds where the sweep was asked for.
+
+    `folder` is the user's, `shipped` that of our own experiments, `pickled` a file of inputs; `address` is the
+    cluster's, `log` where chatter goes; `about` is what this machine is, and `kind` stands for it.
+    """
+
+    folder: Path
+    shipped: Path
+    pickled: Path | None
+    address: str
+    log: Path
+    about: dict[str, Any]
+    kind: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an assignment is asked for: any node of a `kind`. With `clustered`, one that takes the whole cluster.
+
+    `None` where that makes no difference: a machine by itself does all there is.
+    """
+
+    kind: str
+    clustered: bool | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Assignment:
-    """Something for a keeper to do: a trial of a cell, or the preflight of a workload."""
+    """Something for a keeper to do: a trial of a cell, or the preflight of a workload, whose `name` it has."""
 
     id: str
+    name: str
     trial: int | None
     attempt: int
     description: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A node is there; `about` is what it is, and `kind` stands for that: trials on two of a kind count as one's."""
+
+    node: str
+    kind: str
+    about: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Left:
+    """A node is gone."""
+
+    node: str
+
+
+@dataclass(frozen=True)
+class Started:
+    """An assignment is with a node."""
+
+    assignment: Assignment
+    node: str
 
 
 @dataclass(frozen=True)
@@ -27,6 +84,7 @@ class Progress:
     """`rounds` of an assignment are measured."""
 
     assignment: Assignment
+    node: str
     rounds: int
 
 
@@ -40,23 +98,31 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Outcome:
-    """An assignment is done; `reply` is what the keeper said of it, `None` where it was lost on the way."""
+    """An assignment is done; `reply` is what the keeper said of it, `None` where it was lost on the way: see `lost`."""
 
     assignment: Assignment
     node: str
+    kind: str
     reply: dict[str, Any] | None
+    lost: str = ""
+
+
+Event = Joined | Left | Started | Progress | Waiting | Outcome
+Take = Callable[[Place], Assignment | None]
 
 
 class Runner(Protocol):
     """Takes assignments whenever a place is free for one."""
 
-    def run(self, take: Callable[[], Assignment | None]) -> Iterator[Progress | Waiting | Outcome]:
-        """Work until `take` has no more; what a consumer does with an outcome comes before the next `take`."""
+    def run(self, take: Take) -> Iterator[Event]:
+        """Work until `take` has no more; what a consumer does with an event comes before the next `take`."""
         ...
 
 
-def find(name: str) -> Callable[[], AbstractContextManager[Runner]]:
+OpenRunner = Callable[[Setting], AbstractContextManager[Runner]]
+
+
+def find(name: str) -> OpenRunner:
     """The `open_runner` of the runner called `name`."""
-    module = importlib.import_module(f"{__name__}.{name}")
-    open_runner: Callable[[], AbstractContextManager[Runner]] = module.open_runner
+    open_runner: OpenRunner = importlib.import_module(f"{__name__}.{name}").open_runner
     return open_runner

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import platform
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..bench import messages, pools
-from . import Assignment, Outcome, Progress, Waiting
+from ..bench import messages, orphans, pools
+from . import Event, Joined, Outcome, Place, Progress, Setting, Started, Take, Waiting
 
 _KEEPER = "import sys; sys.path.insert(0, sys.argv[1]); from pipeline_bench.keeper import main; main()"
 _PATIENCE_S = 10.0
 
 
 @contextmanager
-def open_runner() -> Iterator[_Local]:
+def open_runner(setting: Setting) -> Iterator[_Local]:
     """A keeper that lives as long as the block, with a private folder that goes with it."""
     scratch = Path(tempfile.mkdtemp(prefix="pipeline-"))
     try:
-        local = _Local(_make_library(scratch), scratch)
+        local = _Local(_make_library(scratch), scratch, setting)
         try:
             yield local
         finally:
@@ -66,19 +64,9 @@ def _start_keeper(library: Path, scratch: Path) -> subprocess.Popen[bytes]:
     )
 
 
-def _end_orphans(library: Path) -> None:
-    """Kill the arms that a killed keeper left, with their pools: each leads a process group of its own."""
-    if sys.platform != "linux":
-        return
-    for process in Path("/proc").iterdir():
-        with suppress(OSError, ValueError):
-            if os.fsencode(library) in process.joinpath("cmdline").read_bytes().split(b"\0"):
-                os.killpg(os.getpgid(int(process.name)), signal.SIGKILL)
-
-
 class _Local:
-    def __init__(self, library: Path, scratch: Path) -> None:
-        self._library, self._scratch = library, scratch
+    def __init__(self, library: Path, scratch: Path, setting: Setting) -> None:
+        self._library, self._scratch, self._setting = library, scratch, setting
         self._node = platform.node()
         self._keeper = _start_keeper(library, scratch)
 
@@ -89,8 +77,11 @@ class _Local:
         self._keeper.kill()
         self._keeper.wait()
 
-    def run(self, take: Callable[[], Assignment | None]) -> Iterator[Progress | Waiting | Outcome]:
-        while (assignment := take()) is not None:
+    def run(self, take: Take) -> Iterator[Event]:
+        kind = self._setting.kind
+        yield Joined(self._node, kind, self._setting.about)
+        while (assignment := take(Place(kind))) is not None:
+            yield Started(assignment, self._node)
             assert self._keeper.stdin is not None
             assert self._keeper.stdout is not None
             with suppress(OSError):  # a keeper that is gone says nothing below
@@ -100,9 +91,11 @@ class _Local:
                 if "waits_for" in progress:
                     yield Waiting(assignment, progress["waits_for"])
                 else:
-                    yield Progress(assignment, progress["rounds"])
+                    yield Progress(assignment, self._node, progress["rounds"])
             if message is None:  # the measured code, or the system short of memory, killed it
                 self.stop()
-                _end_orphans(self._library)
+                orphans.end(self._library)
                 self._keeper = _start_keeper(self._library, self._scratch)
-            yield Outcome(assignment, self._node, None if message is None else message["done"])
+                yield Outcome(assignment, self._node, kind, None, f"its keeper on {self._node} was killed")
+            else:
+                yield Outcome(assignment, self._node, kind, message["done"])

@@ -19,6 +19,8 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.wording import pool_name
+
 from .row import Row, at_least, at_most
 
 ROOT = Path(__file__).parent.parent.parent
@@ -162,7 +164,7 @@ def _own_lock(run: Measured) -> Iterator[Row]:
     is_told = "The GIL was free" in said and "the GIL let one" not in said and "consistent" not in said
     yield Row("a lock of the task's own, threads: told from the GIL", "yes", "yes" if is_told else "no", is_told)
     for backend in ("thread", "process"):
-        yield _explained(f"a lock of the task's own, 2 {backend}s", run.cell(backend, 2))
+        yield _explained(f"a lock of the task's own, {pool_name(backend, 2)}", run.cell(backend, 2))
 
 
 def _thread_pools(run: Measured) -> Iterator[Row]:

@@ -170,7 +170,8 @@ def _is_alarmed(run: Run) -> bool:
     cells = [cell for cell in run.cells if cell["id"] in run.measured]
     plan = run.plan(cells[0])
     assert plan is not None
-    field = playoff.enter([(each, run.evidence[each["id"]]) for each in cells], plan, len(run.measured), run.variants)
+    found = [(each, run.evidence[each["id"]], plan) for each in cells]
+    field = playoff.enter(found, len(run.measured), run.variants)
     return verdict.decision == USE or any(each.speedup.low > 1 or each.speedup.high < 1 for each in field)
 
 

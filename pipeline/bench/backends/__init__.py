@@ -1,7 +1,7 @@
 """Ways to run a batch: one module a backend, named as in the configuration.
 
 Each gives `open_pool(workers, options, modules)`, a context manager that opens a pool, waits until every
-worker has answered, and yields a `Map`. `options` are those that the backend's YAML names under `takes`;
+worker has answered, and yields a `Pool`. `options` are those that the backend's YAML names under `takes`;
 `modules` are what each worker has to import (see `reference.load_module`).
 """
 
@@ -10,11 +10,33 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from ..workload import Map
 
-OpenPool = Callable[[int, Mapping[str, Any], Sequence[str]], AbstractContextManager[Map]]
+
+class Worker(NamedTuple):
+    """A worker's process: `node` is the host's name, and on a cluster, after a slash, that of the node on it."""
+
+    node: str
+    pid: int
+
+    @property
+    def host(self) -> str:
+        """The machine's name."""
+        return self.node.partition("/")[0]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """An open pool: its map, and those of its workers that are no descendants of this process."""
+
+    map: Map
+    outside: tuple[Worker, ...] = ()
+
+
+OpenPool = Callable[[int, Mapping[str, Any], Sequence[str]], AbstractContextManager[Pool]]
 
 
 def find(name: str) -> OpenPool:

@@ -14,13 +14,13 @@ from threading import Barrier
 from typing import Any
 
 from .. import reference
-from ..workload import Map
+from . import Pool
 
 _barrier: Barrier
 
 
 @contextmanager
-def open_pool(workers: int, options: Mapping[str, Any], modules: Sequence[str]) -> Iterator[Map]:
+def open_pool(workers: int, options: Mapping[str, Any], modules: Sequence[str]) -> Iterator[Pool]:
     """A pool whose processes have all answered, with the measured modules imported.
 
     They met at a barrier that opens for `workers` of them at once, so that many distinct ones there are.
@@ -38,7 +38,7 @@ def open_pool(workers: int, options: Mapping[str, Any], modules: Sequence[str]) 
         except BaseException:
             barrier.abort()  # leaving the block waits for the workers, and they for one another
             raise
-        yield lambda function, inputs: list(pool.map(function, inputs, chunksize=chunksize))
+        yield Pool(lambda function, inputs: list(pool.map(function, inputs, chunksize=chunksize)))
 
 
 def _start(barrier: Barrier, modules: Sequence[str]) -> None:

@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from ..workload import Map
+from . import Pool
 
 
 @contextmanager
-def open_pool(workers: int, options: Mapping[str, Any], modules: Sequence[str]) -> Iterator[Map]:
+def open_pool(workers: int, options: Mapping[str, Any], modules: Sequence[str]) -> Iterator[Pool]:
     """A pool whose threads have all answered: they met at a barrier that opens for `workers` of them at once."""
     barrier = threading.Barrier(workers)
     with ThreadPoolExecutor(workers) as pool:
@@ -22,4 +22,4 @@ def open_pool(workers: int, options: Mapping[str, Any], modules: Sequence[str]) 
         except BaseException:
             barrier.abort()  # leaving the block waits for the threads, and they for one another
             raise
-        yield lambda function, inputs: list(pool.map(function, inputs))
+        yield Pool(lambda function, inputs: list(pool.map(function, inputs)))

@@ -1,0 +1,234 @@
+"""Worker processes of a Ray cluster, on this machine or on many: actors that stay, or tasks.
+
+The cluster is there already, at `RAY_ADDRESS`: what opens here is a connection to it and the workers. A placement group
+holds their places before any of them starts, so that where they are does not depend on what else the cluster does.
+Where there are more workers than CPUs, they share them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import math
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import BrokenExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import ray
+from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError, RayTaskError, WorkerCrashedError
+from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+from .. import travel
+from . import Pool, Worker
+
+#: So many chunks are with a worker at a time: the one that it runs, and one that it finds when that is done.
+AHEAD = 2
+_PLACEMENTS = {"pack": "PACK", "spread": "SPREAD"}
+
+
+@contextmanager
+def open_pool(workers: int, options: Mapping[str, Any], modules: Sequence[str]) -> Iterator[Pool]:
+    """A pool whose workers have all answered; which processes they are, and where, is part of what it yields."""
+    ray.init(log_to_driver=False, logging_level="ERROR")
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # other nodes may lack this package
+    try:
+        with _places(workers, _PLACEMENTS[options["placement"]]) as placing:
+            crew, chunksize = _STYLES[options["style"]](workers, placing, _Setting.here(modules)), options["chunksize"]
+            yield Pool(lambda function, inputs: _map(crew, function, inputs, chunksize), crew.workers)
+    finally:
+        ray.shutdown()
+
+
+class _Placing:
+    """The places of a pool's workers, as options for what runs there."""
+
+    def __init__(self, group: PlacementGroup, cpus: float) -> None:
+        self._group, self._cpus = group, cpus
+        elsewhere = any(node["Alive"] and node["NodeManagerHostname"] != platform.node() for node in ray.nodes())
+        self._runtime_env = travel.runtime_env(str(Path.cwd())) if elsewhere else None
+
+    def options(self, place: int = -1) -> dict[str, Any]:
+        """For a worker in one of the places, or in any of them."""
+        strategy = PlacementGroupSchedulingStrategy(self._group, placement_group_bundle_index=place)
+        return {"num_cpus": self._cpus, "scheduling_strategy": strategy, "runtime_env": self._runtime_env}
+
+
+@contextmanager
+def _places(workers: int, strategy: str) -> Iterator[_Placing]:
+    """A place for each worker, and the CPUs of each."""
+    total = sum(node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"])
+    cpus = min(1.0, math.floor(total / workers * 1000) / 1000)  # Ray counts in ten-thousandths
+    group = placement_group([{"CPU": cpus}] * workers, strategy=strategy)
+    try:
+        ray.get(group.ready())
+        yield _Placing(group, cpus)
+    finally:
+        remove_placement_group(group)
+
+
+class _Setting:
+    """What a worker needs to find the measured code: it travels as a value, as other nodes may lack this package."""
+
+    def __init__(self, path: list[str], modules: Sequence[str], files: dict[str, bytes]) -> None:
+        self._path, self._modules, self._files = path, list(modules), files
+
+    @classmethod
+    def here(cls, modules: Sequence[str]) -> _Setting:
+        """As this process finds it."""
+        files = {place: Path(place).read_bytes() for place in modules if place.endswith(".py")}
+        return cls([os.path.abspath(each) for each in sys.path], modules, files)
+
+    def enter(self) -> None:
+        """Have this process find it, and import it."""
+        sys.path += [each for each in self._path if each not in sys.path and Path(each).is_dir()]
+        reference = importlib.import_module("pipeline_bench.reference")
+        for place in self._modules:
+            reference.load_module(place, place, self._files.get(place))
+
+
+def _here() -> tuple[str, int]:
+    return f"{platform.node()}/{ray.get_runtime_context().get_node_id()[:8]}", os.getpid()
+
+
+class _Crew(Protocol):
+    """The workers of a pool, whatever they are."""
+
+    workers: tuple[Worker, ...]
+
+    def hold(self, function: Callable[[Any], Any]) -> None:
+        """Have the workers hold the function of the chunks that come."""
+        ...
+
+    def submit(self, worker: int, chunk: Sequence[Any]) -> ray.ObjectRef:
+        """Give a chunk to one of them, if it has a say in that; the reference to the results."""
+        ...
+
+
+class _Actors:
+    """One actor for each worker, which keeps what it imported and the function that it was given."""
+
+    def __init__(self, workers: int, placing: _Placing, setting: _Setting) -> None:
+        options = {"max_restarts": 0, "max_task_retries": 0}
+        self._actors = [
+            ray.remote(_Actor).options(**placing.options(place), **options).remote(setting) for place in range(workers)
+        ]
+        self.workers = _met([actor.answer.remote() for actor in self._actors])
+        self._held: Callable[[Any], Any] | None = None
+
+    def hold(self, function: Callable[[Any], Any]) -> None:
+        if function is not self._held:
+            reference = ray.put(function)
+            for actor in self._actors:
+                actor.hold.remote(reference)
+            self._held = function
+
+    def submit(self, worker: int, chunk: Sequence[Any]) -> ray.ObjectRef:
+        return self._actors[worker].run.remote(chunk)
+
+
+class _Actor:
+    def __init__(self, setting: _Setting) -> None:
+        setting.enter()
+
+    def answer(self) -> tuple[str, int]:
+        return _here()
+
+    def hold(self, function: Callable[[Any], Any]) -> None:
+        self._function = function
+
+    def run(self, chunk: Sequence[Any]) -> list[Any]:
+        function = self._function
+        return [function(each) for each in chunk]
+
+
+class _Tasks:
+    """A task for each chunk: Ray chooses the worker, and gives the function along."""
+
+    def __init__(self, workers: int, placing: _Placing, setting: _Setting) -> None:
+        self._setting = ray.put(setting)
+        barrier = ray.remote(_Barrier).options(num_cpus=0).remote(workers)
+        meet, run = ray.remote(_meet), ray.remote(_run)
+        options = {**placing.options(), "max_retries": 0}
+        self._run = run.options(**options)
+        self.workers = _met([meet.options(**options).remote(self._setting, barrier) for _ in range(workers)])
+        self._held: Callable[[Any], Any] | None = None
+        self._function: ray.ObjectRef = None
+
+    def hold(self, function: Callable[[Any], Any]) -> None:
+        if function is not self._held:
+            self._held, self._function = function, ray.put(function)
+
+    def submit(self, worker: int, chunk: Sequence[Any]) -> ray.ObjectRef:
+        return self._run.remote(self._setting, self._function, chunk)
+
+
+class _Barrier:
+    """Lets everybody go once `expected` of them are there."""
+
+    def __init__(self, expected: int) -> None:
+        self._missing, self._all_there = expected, asyncio.Event()
+
+    async def arrive(self) -> None:
+        self._missing -= 1
+        if self._missing == 0:
+            self._all_there.set()
+        await self._all_there.wait()
+
+
+def _meet(setting: _Setting, barrier: Any) -> tuple[str, int]:
+    setting.enter()
+    ray.get(barrier.arrive.remote())
+    return _here()
+
+
+def _run(setting: _Setting, function: Callable[[Any], Any], chunk: Sequence[Any]) -> list[Any]:
+    return [function(each) for each in chunk]
+
+
+def _met(answers: Sequence[ray.ObjectRef]) -> tuple[Worker, ...]:
+    return tuple(Worker(*_get(answer)) for answer in answers)
+
+
+_STYLES: dict[str, Callable[[int, _Placing, _Setting], _Crew]] = {"actor": _Actors, "task": _Tasks}
+
+
+def _map(crew: _Crew, function: Callable[[Any], Any], inputs: Sequence[Any], chunksize: int) -> list[Any]:
+    """All results, in order; `AHEAD` chunks are with every worker, and who is done gets the next."""
+    crew.hold(function)
+    results: list[list[Any]] = [[]] * -(-len(inputs) // chunksize)
+    waiting = iter(range(len(results)))
+    running: dict[ray.ObjectRef, tuple[int, int]] = {}
+
+    def give(worker: int) -> None:
+        number = next(waiting, None)
+        if number is not None:
+            chunk = inputs[number * chunksize : (number + 1) * chunksize]
+            running[crew.submit(worker, chunk)] = number, worker
+
+    for _ in range(AHEAD):
+        for worker in range(len(crew.workers)):
+            give(worker)
+    while running:
+        (done,), _ = ray.wait(list(running), num_returns=1)
+        number, worker = running.pop(done)
+        give(worker)
+        results[number] = _get(done)
+    return [result for chunk in results for result in chunk]
+
+
+def _get(reference: ray.ObjectRef) -> Any:
+    """What it refers to; what the measured code raised is raised as it was."""
+    try:
+        return ray.get(reference)
+    except RayTaskError as error:
+        if isinstance(error.cause, Exception):
+            raise error.cause from error
+        raise
+    except (RayActorError, WorkerCrashedError, NodeDiedError, OutOfMemoryError) as error:
+        raise BrokenExecutor(str(error)) from error

@@ -1,0 +1,118 @@
+"""A Ray cluster, held at arm's length: a process of its own speaks to it, and this side never imports Ray.
+
+Ray ends a process whose cluster is gone, prints to its standard error, and keeps threads and some 100 MB. None of that
+is the conductor's: what the driver prints goes into a log, and when the conductor dies, however that is, the driver's
+pipe closes and it leaves the cluster, or takes the one down that it started.
+"""
+
+from __future__ import annotations
+
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from ..bench import messages
+from ..errors import InputError
+
+LOCAL = "local"
+"""The address of a cluster that is started here and ends with the sweep."""
+FOLDER, SHIPPED, PICKLED, CLUSTER = "@folder", "@shipped", "@pickled", "@cluster"
+"""What stands in a message for the user's folder, for our own experiments, for the file of pickled inputs, and for the
+cluster's address: only the node knows these places."""
+_DRIVER = "import sys; sys.path.insert(0, sys.argv[1]); from pipeline.cluster.driver import main; main()"
+_PATIENCE_S = 20.0
+
+
+class Driver:
+    """The process that speaks to the cluster."""
+
+    def __init__(self, log: Path) -> None:
+        """What it prints, and Ray with it, is kept in `log`."""
+        self._log = log
+        root = Path(__file__).parent.parent.parent
+        with log.open("ab") as stream:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _DRIVER, str(root)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stream,
+                start_new_session=True,  # Ctrl-C at the terminal is the conductor's to handle
+            )
+        self._messages: queue.Queue[messages.Message | None] = queue.Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        with suppress(ValueError, OSError):
+            while (message := messages.receive(self._process.stdout)) is not None:
+                self._messages.put(message)
+        self._messages.put(None)
+
+    def tell(self, do: str, **details: Any) -> None:
+        """Send a command; one that is gone says nothing in `receive`."""
+        assert self._process.stdin is not None
+        with suppress(OSError):
+            messages.send(self._process.stdin, {"do": do, **details})
+
+    def receive(self, timeout_s: float | None = None) -> messages.Message | None:
+        """The next message; `None` when there is none in time.
+
+        Raises:
+            InputError: the driver is gone.
+        """
+        try:
+            message = self._messages.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+        if message is None:
+            self._messages.put(None)  # whoever asks again hears the same
+            raise InputError(f"the connection to the Ray cluster is lost ({_last_line(self._log)})")
+        return message
+
+    def open(self, address: str, **details: Any) -> str:
+        """Connect to the cluster at `address`, or start it; the address at which others on this machine find it.
+
+        Raises:
+            InputError: there is none, or no Ray.
+        """
+        self.tell("open", address=address, **details)
+        message = self.receive()
+        assert message is not None
+        if "refused" in message:
+            raise InputError(message["refused"])
+        found: str = message["opened"]
+        return found
+
+    def close(self) -> None:
+        """Have it leave the cluster and end."""
+        assert self._process.stdin is not None
+        with suppress(OSError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+@contextmanager
+def open_driver(log: Path) -> Iterator[Driver]:
+    """A driver that ends with the block."""
+    driver = Driver(log)
+    try:
+        yield driver
+    finally:
+        driver.close()
+
+
+def _last_line(log: Path) -> str:
+    with suppress(OSError):
+        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+        if lines:
+            return f"its log, {log}, ends: {lines[-1][:200]}"
+    return f"see {log}"

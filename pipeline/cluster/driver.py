@@ -1,0 +1,179 @@
+"""The process that speaks to a Ray cluster: it reads commands of `cluster.Driver` and writes what becomes of them.
+
+Every node gets a keeper as soon as all of its CPUs are ours: a placement group of one bundle holds them, so that nobody
+else's work, and no other trial, shares the node meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from ..bench import travel
+from ..bench.messages import Message, receive, send, take_over_standard_streams
+from . import CLUSTER, FOLDER, LOCAL, PICKLED, SHIPPED, keeper
+
+#: Nodes that joined or left are looked for so often.
+EVERY_S = 1.0
+
+Tell = Callable[[Message], None]
+
+
+def main() -> None:
+    """Serve until standard input closes."""
+    commands, replies = take_over_standard_streams()
+    lock = threading.Lock()
+
+    def tell(message: Message) -> None:
+        with lock, suppress(OSError):  # the conductor went: the loop below ends
+            send(replies, message)
+
+    nodes = None
+    while (command := receive(commands)) is not None:
+        match command.pop("do"):
+            case "open":
+                nodes = _open(command, tell)
+            case "run" if nodes is not None:
+                nodes.run(**command)
+            case "give up" if nodes is not None:
+                nodes.give_up(**command)
+            case "reserve" if nodes is not None:
+                nodes.reserve(**command)
+    ray.shutdown()
+    os._exit(0)  # threads that wait for nodes have nothing to wait for any more
+
+
+def _open(command: Message, tell: Tell) -> _Nodes | None:
+    address = command["address"]
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Only a cluster of our own: on others these are for whoever started them to choose.
+    ours = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"} if address == LOCAL else {}
+    try:
+        ray.init(address, log_to_driver=False, logging_level="ERROR", **ours)
+    except Exception as error:  # noqa: BLE001 - no cluster there, other versions, no permission: each its own type
+        said = next(iter(str(error).splitlines()), type(error).__name__)
+        tell({"refused": f"cluster.address={address}: {said}; start one with `ray start --head`, or write another one"})
+        return None
+    nodes = None
+    if command["keepers"] is not None:
+        nodes = _Nodes(command["keepers"], tell)
+        threading.Thread(target=nodes.watch, daemon=True).start()
+    tell({"opened": ray.get_runtime_context().gcs_address})
+    return nodes
+
+
+@dataclass
+class _Node:
+    """A node that is there. `keeper` is its actor, once it has one."""
+
+    id: str
+    cpus: float
+    group: PlacementGroup | None = None
+    keeper: Any = None
+    running: set[int] = field(default_factory=set)
+
+
+class _Nodes:
+    """The keepers of a cluster's nodes."""
+
+    def __init__(self, settings: Message, tell: Tell) -> None:
+        self._tell = tell
+        self._folder = settings["folder"]
+        ray.cloudpickle.register_pickle_by_value(keeper)
+        self._library = ray.put(Path(settings["library"]).read_bytes())
+        pickled = settings["pickled"]
+        self._pickled = None if pickled is None else ray.put(Path(pickled).read_bytes())
+        self._nodes: dict[str, _Node] = {}
+        self._reserved = True
+
+    def watch(self) -> None:
+        """Notice who joins and who leaves, for ever."""
+        tick = threading.Event()
+        while True:
+            there = {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
+            for id_ in [each for each in self._nodes if each not in there]:
+                del self._nodes[id_]
+                self._tell({"left": id_})
+            for id_, node in there.items():
+                if id_ not in self._nodes and node["Resources"].get("CPU"):
+                    self._nodes[id_] = found = _Node(id_, node["Resources"]["CPU"])
+                    threading.Thread(target=self._settle, args=(found,), daemon=True).start()
+            tick.wait(EVERY_S)
+
+    def _settle(self, node: _Node) -> None:
+        """Give a node its keeper, and say so; one that cannot have one is told of, and left."""
+        try:
+            if self._reserved:
+                self._hold(node)
+            node.keeper = self._start_keeper(node)
+            about = ray.get(node.keeper.describe.remote())
+        except Exception as error:  # noqa: BLE001 - it left meanwhile, or its workers cannot start
+            self._tell({"unfit": node.id, "reason": next(iter(str(error).splitlines()), type(error).__name__)})
+            return
+        self._tell({"joined": {"id": node.id, "about": about}})
+
+    def _hold(self, node: _Node) -> None:
+        """Wait until the node's CPUs are ours."""
+        node.group = placement_group([{"CPU": node.cpus}], bundle_label_selector=[{"ray.io/node-id": node.id}])
+        ray.get(node.group.ready())
+
+    def _start_keeper(self, node: _Node) -> Any:
+        return (
+            ray.remote(keeper.Keeper)
+            .options(
+                num_cpus=0,  # what is held is held for what it starts
+                scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False),
+                max_restarts=0,
+                runtime_env=travel.working_dir(self._folder),
+            )
+            .remote(self._library, {"folder": FOLDER, "shipped": SHIPPED, "pickled": PICKLED, "cluster": CLUSTER})
+        )
+
+    def run(self, node: str, key: int, description: Message) -> None:
+        """Have a node's keeper do something; what becomes of it is told when it is known."""
+        there = self._nodes.get(node)
+        if there is None or there.keeper is None:
+            self._tell({"lost": key, "reason": "its node left the cluster"})
+            return
+        asked = there.keeper.ask.remote(description, self._pickled)
+        asked.future().add_done_callback(lambda done: self._ended(there, key, done))
+
+    def _ended(self, node: _Node, key: int, done: Any) -> None:
+        error = done.exception()
+        if error is None:
+            self._tell({"done": key, "reply": done.result()})
+            return
+        self._tell({"lost": key, "reason": next(iter(str(error).splitlines()), type(error).__name__)})
+        if node.id in self._nodes:  # only the keeper is gone
+            threading.Thread(target=self._settle, args=(node,), daemon=True).start()
+
+    def give_up(self, node: str) -> None:
+        """Kill a node's keeper, and with it whatever it does."""
+        there = self._nodes.get(node)
+        if there is not None and there.keeper is not None:
+            ray.kill(there.keeper)
+
+    def reserve(self, hold: bool) -> None:
+        """Hold all nodes' CPUs, or leave them to the workers of a backend; told when that is so."""
+        self._reserved = hold
+        for node in list(self._nodes.values()):
+            if hold and node.group is None:
+                self._hold(node)
+            elif not hold and node.group is not None:
+                remove_placement_group(node.group)
+                node.group = None
+        self._tell({"reserved": hold})
+
+
+if __name__ == "__main__":
+    sys.exit("for pipeline.cluster.Driver to start")

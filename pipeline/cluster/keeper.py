@@ -1,0 +1,109 @@
+"""A keeper on a node: an actor that starts the same keeper as the local runner does, and passes messages on.
+
+It travels as a value, with everything it needs: nodes have Ray, and what the measured code needs, and nothing of ours.
+So this module imports the standard library and Ray alone, and nothing in it refers to another one of ours.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import io
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import ray
+
+_KEEPER = "import sys; sys.path.insert(0, sys.argv[1]); from pipeline_bench.keeper import main; main()"
+
+
+class Keeper:
+    """One a node. It runs in the user's folder, as Ray brought it here."""
+
+    def __init__(self, packed: bytes, names: dict[str, str]) -> None:
+        """Unpack the measured side, a zip file, into a private folder, which goes with the keeper's process.
+
+        `names` are those by which messages call the places: folder, shipped, pickled, cluster.
+        """
+        self._names = names
+        self._scratch = Path(tempfile.mkdtemp(prefix="pipeline-"))
+        self._library = self._scratch / "library"
+        with zipfile.ZipFile(io.BytesIO(packed)) as library:
+            library.extractall(self._library)
+        sys.path.append(str(self._library))
+        self._orphans = importlib.import_module("pipeline_bench.orphans")
+        self._process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _KEEPER, str(self._library), str(self._scratch)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=_users_environment(),
+            start_new_session=True,
+        )
+
+    def describe(self) -> dict[str, Any] | None:
+        """What the node is, and whether it has a version of this package of its own."""
+        about = self.ask({"kind": "describe"})
+        if about is None:
+            return None
+        versions = {each.metadata["Name"]: each.version for each in importlib.metadata.distributions(name="pipeline")}
+        return {**about, "ray": ray.__version__, "host": platform.node(), "pipeline": versions.get("pipeline")}
+
+    def ask(self, message: dict[str, Any], pickled: bytes | None = None) -> dict[str, Any] | None:
+        """The keeper's last word on a message; `None` where it was killed, and then there is a new one."""
+        places = {
+            self._names["folder"]: str(Path.cwd()),
+            self._names["shipped"]: str(self._library / "shipped"),
+            self._names["pickled"]: str(self._scratch / "inputs.pickle"),
+            self._names["cluster"]: ray.get_runtime_context().gcs_address,
+        }
+        if pickled is not None:
+            self._scratch.joinpath("inputs.pickle").write_bytes(pickled)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with suppress(OSError):  # one that is gone says nothing below
+            self._process.stdin.write(json.dumps(_placed(message, places)).encode() + b"\n")
+            self._process.stdin.flush()
+        for line in self._process.stdout:
+            reply: dict[str, Any] = json.loads(line) if line.endswith(b"\n") else {}
+            if "done" in reply:
+                done: dict[str, Any] = reply["done"]
+                return done
+        self._process.kill()
+        self._process.wait()
+        self._orphans.end(self._library)
+        self._process = self._start()
+        return None
+
+
+def _placed(value: Any, places: dict[str, str]) -> Any:
+    """With every text that begins with the name of a place made a path on this node."""
+    match value:
+        case str():
+            head, slash, rest = value.partition("/")
+            return places[head] + slash + rest if head in places else value
+        case dict():
+            return {key: _placed(each, places) for key, each in value.items()}
+        case list():
+            return [_placed(each, places) for each in value]
+        case _:
+            return value
+
+
+def _users_environment() -> dict[str, str]:
+    """What Ray was started with: for its workers it sets OMP_NUM_THREADS, paths and variables of its own."""
+    with suppress(OSError):
+        pairs = Path("/proc", str(os.getppid()), "environ").read_bytes().split(b"\0")
+        return dict(os.fsdecode(pair).split("=", 1) for pair in pairs if b"=" in pair)
+    own = {"OMP_NUM_THREADS", "PYTHONPATH"}
+    return {name: value for name, value in os.environ.items() if not name.startswith("RAY_") and name not in own}
