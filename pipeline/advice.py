@@ -21,7 +21,7 @@ def more_trials(run: Run, cells: Collection[str], *, in_play_off: bool = False) 
     """
     measure, known = run.measure, {cell["id"]: cell for cell in run.cells}
     found = [(known[id_], Preflight.of(run.preflights[known[id_]["anchor"]])) for id_ in cells]
-    shares = [SWEEP_ALPHA / len(run.measured), *([STATEMENT_ALPHA / (MOST_RIVALS + 1)] if in_play_off else [])]
+    shares = [SWEEP_ALPHA / run.family, *([STATEMENT_ALPHA / (MOST_RIVALS + 1)] if in_play_off else [])]
     alpha = min(_plan(measure, cell, look).each_look(min(shares)) for cell, look in found)
     fewest = next(n for n in itertools.count(1) if order_rank(n, alpha) > 0)
     asked = replace(measure, trials=max(fewest, measure.trials))

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from . import journal, statistics
+from . import hardware, journal, statistics
 from .cells import ANCHOR, Measure
 from .errors import InputError
 from .journal import Record
@@ -76,9 +76,14 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Room:
-    """`cores` of a machine, and how many cores' worth of work these are at least: hyper-threads count half."""
+    """What a machine has for us, in cores.
+
+    `attainable_cores` are how many cores' worth of time can be had, which a container's quota may make less;
+    `whole_cores` how many cores' worth of work these are at least: hyper-threads count half.
+    """
 
     cores: int
+    attainable_cores: float
     whole_cores: float
 
 
@@ -155,7 +160,7 @@ class Run:
         records = tuple(journal.read(path))
         if not records or records[0]["kind"] != "run" or not set(records[0]) >= _HEADER:
             raise InputError(f"{path}: its first line does not begin a run; run the command that made it again")
-        return cls(records)
+        return cls(hardware.apart(records))
 
     @cached_property
     def header(self) -> Record:
@@ -179,21 +184,17 @@ class Run:
         return frozenset(self.header["measured"])
 
     @cached_property
-    def cores(self) -> int:
-        """How many cores the machine had for us."""
-        return int(self.header["surroundings"]["machine"]["usable_cores"])
+    def family(self) -> int:
+        """How many cells the verdict's intervals hold for at once: all that were measured on a kind of machine."""
+        return len(self.measured) // len(self.header.get("machines", [None]))
 
-    @cached_property
-    def room(self) -> Room:
+    def room(self, cell: Record) -> Room:
         """What the machine had for us; where the system does not tell, its cores may be hyper-threads."""
-        threads = 1 if self.header["surroundings"]["machine"].get("smt") is False else 2
-        return Room(self.cores, min(self.cores / threads, self.attainable_cores))
-
-    @cached_property
-    def attainable_cores(self) -> float:
-        """How many cores' worth of time can be had: the cores, or a container's quota if that is less."""
-        quota = self.header["surroundings"]["machine"].get("quota_cores")
-        return self.cores if quota is None else min(self.cores, float(quota))
+        machine = self.header.get("machines", {}).get(cell.get("kind"), self.header["surroundings"]["machine"])
+        cores, quota = int(machine["usable_cores"]), machine.get("quota_cores")
+        attainable = cores if quota is None else min(cores, float(quota))
+        threads = 1 if machine.get("smt") is False else 2
+        return Room(cores, attainable, min(cores / threads, attainable))
 
     @cached_property
     def margin(self) -> float:

@@ -48,7 +48,7 @@ def find(cell: Record, evidence: Evidence, room: Room) -> list[Flag]:
 def is_unfit(cell: Record, evidence: Evidence) -> bool:
     """Whether the cell is left out of the verdict."""
     finders = (_throttled, _not_repeatable)
-    return bool(evidence.trials) and any(list(finder(cell, evidence, Room(1, 1))) for finder in finders)
+    return bool(evidence.trials) and any(list(finder(cell, evidence, Room(1, 1, 1))) for finder in finders)
 
 
 def _starved(cell: Record, evidence: Evidence, room: Room) -> Iterator[Flag]:

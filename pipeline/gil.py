@@ -67,7 +67,9 @@ def _takes_turns(threads: Candidate) -> bool:
 
 
 def _is_shared(run: Run, threads: Candidate) -> bool:
-    return not flags.SHARED.isdisjoint(flag.name for flag in flags.find(threads.cell, threads.evidence, run.room))
+    return not flags.SHARED.isdisjoint(
+        flag.name for flag in flags.find(threads.cell, threads.evidence, run.room(threads.cell))
+    )
 
 
 def blocked_share(threads: Candidate) -> float | None:

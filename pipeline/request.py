@@ -49,8 +49,8 @@ def version_of(request: Request) -> tuple[str, dict[str, Any]]:
 class Descriptions:
     """Preflights and trials of a request as a keeper reads them."""
 
-    def __init__(self, request: Request, pickled: Path | None, cluster: str) -> None:
-        """`pickled` is the file of inputs that JSON cannot say, `cluster` where arms find the one of their workers."""
+    def __init__(self, request: Request, pickled: Path | None, cluster: Mapping[str, str]) -> None:
+        """`pickled` is the file of inputs that JSON cannot say, by `cluster`'s variables arms find that of workers."""
         self._request = request
         self._pickled, self._cluster = pickled, cluster
         self._workloads: dict[str, dict[str, Any]] = {}
@@ -111,5 +111,5 @@ class Descriptions:
         if "chunksize" in options:
             options["chunksize"] = plan.chunksize(cell, preflight)
         if cell.clustered:
-            env["RAY_ADDRESS"] = self._cluster
+            env |= self._cluster
         return {**{key: getattr(cell, key) for key in ANCHOR}, "env": env, "options": options}

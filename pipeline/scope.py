@@ -28,8 +28,8 @@ def on_a_shared_machine(run: Run, candidates: Sequence[Candidate], stages: Seque
     seen = [
         flag
         for cell, evidence in measured
-        if cell["workers"] > 1 and _competes_for_cores(cell, evidence, run.cores)
-        for flag in flags.find(cell, evidence, run.room)
+        if cell["workers"] > 1 and _competes_for_cores(cell, evidence, run.room(cell).cores)
+        for flag in flags.find(cell, evidence, run.room(cell))
         if flag.name in flags.SHARED
     ]
     if not seen:
@@ -67,7 +67,7 @@ def _trials(run: Run, candidates: Sequence[Candidate]) -> Iterator[str]:
 def _flagged(run: Run, candidates: Sequence[Candidate]) -> Iterator[str]:
     seen: dict[str, list[tuple[Candidate, Flag]]] = {}
     for each in candidates:
-        for flag in flags.find(each.cell, each.evidence, run.room):
+        for flag in flags.find(each.cell, each.evidence, run.room(each.cell)):
             seen.setdefault(flag.name, []).append((each, flag))
     unsteady = [seen[name][0][1].detail for name in (flags.NOISY, flags.DRIFTING) if name in seen]
     if unsteady:

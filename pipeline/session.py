@@ -137,15 +137,17 @@ def measure(request: Request, display: Display) -> Session:
 
 
 @contextmanager
-def _cluster(sweep: Sweep, log: Path) -> Iterator[str]:
-    """The address at which the arms of a cluster's cells find it: one of our own is there as long as the block."""
-    if sweep.runner != runners.HERE or not any(cell.clustered for cell in sweep.measured):
-        yield ""
+def _cluster(sweep: Sweep, log: Path) -> Iterator[Mapping[str, str]]:
+    """The variables by which arms find the cluster of their workers: one of our own is there as long as the block."""
+    if not any(cell.clustered for cell in sweep.measured):
+        yield {}
+    elif sweep.runner != runners.HERE:
+        yield {"RAY_ADDRESS": cluster.CLUSTER}
     elif sweep.address == cluster.LOCAL:
         with cluster.open_driver(log) as driver:
             yield driver.open(sweep.address, keepers=None)
     else:
-        yield sweep.address
+        yield {"RAY_ADDRESS": sweep.address}
 
 
 def _write(pickled: bytes | None, scratch: Path) -> Path | None:

@@ -34,7 +34,7 @@ def summary_text(run: Run) -> str:
         shown = [row for row in rows if row["workload"] == verdict.workload]
         console.print(_table(shown))
         if any(_is_above(row) for row in shown):
-            console.print(f" {on_many_workers(run.attainable_cores)}")
+            console.print(f" {on_many_workers(min(run.room(cell).attainable_cores for cell in run.cells))}")
         console.print()
         console.print(f"[bold]{escape(headline(verdict))}[/bold]")
         for sentence in verdict.because:

@@ -132,7 +132,7 @@ def _decide(run: Run, anchor: Record) -> Verdict:
 def _candidates(run: Run, anchor: str) -> tuple[Candidate, ...]:
     cells = [cell for cell in run.cells if cell["anchor"] == anchor and cell["id"] in run.measured]
     found = [(cell, run.evidence[cell["id"]], plan) for cell in cells if (plan := run.plan(cell)) is not None]
-    return playoff.enter(found, len(run.measured), run.variants)
+    return playoff.enter(found, run.family, run.variants)
 
 
 def _scaling(run: Run, candidates: Sequence[Candidate], *, is_shared: bool) -> tuple[Scaling, ...]:
@@ -149,7 +149,7 @@ def _scaling(run: Run, candidates: Sequence[Candidate], *, is_shared: bool) -> t
         points = [Point(each.workers, each.evidence.speedup(alpha)) for each in counts]
         # What waits overlaps beyond the cores; what computes does not.
         busy = any((each.evidence.cores_used("anchor") or 0.0) > CPU_BOUND for each in counts)
-        attainable = run.attainable_cores if busy else math.inf
+        attainable = run.room(counts[0].cell).attainable_cores if busy else math.inf
         laws = scaling.on_a_shared_machine() if is_shared else scaling.strong_scaling(points, attainable)
         found.append(Scaling(backend, variant, laws))
     return tuple(found)
@@ -163,7 +163,7 @@ def _left_out(run: Run, anchor: str) -> LeftOut:
             continue
         evidence, variant = run.evidence[cell["id"]], run.variants[cell["id"]]
         name = pool_name(cell["backend"], cell["workers"]) + (f" with {variant}" if variant else "")
-        unfit = [flag for flag in flags.find(cell, evidence, run.room) if flag.name in flags.UNFIT]
+        unfit = [flag for flag in flags.find(cell, evidence, run.room(cell)) if flag.name in flags.UNFIT]
         if evidence.status == "not run":
             waiting.append(name)
         elif evidence.status != "measured":

@@ -14,13 +14,18 @@ UP = "\u2191"
 _UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 
 
+_WORKERS = {"ray": "Ray worker"}
+"""What a backend's workers are called where that is not its own name."""
+
+
 def pool_name(backend: str, workers: int) -> str:
     """`4 threads`, `1 process`, `a plain loop`."""
     if backend == "serial":
         return "a plain loop"
+    one = _WORKERS.get(backend, backend)
     if workers == 1:
-        return f"1 {backend}"
-    return f"{workers} {backend}{'es' if backend.endswith('s') else 's'}"
+        return f"1 {one}"
+    return f"{workers} {one}{'es' if one.endswith('s') else 's'}"
 
 
 def on_many_workers(cores: float) -> str:

@@ -35,7 +35,7 @@ def _trial(number: int = 0, **changes: Any) -> dict[str, Any]:
 
 
 def _flags(*trials: dict[str, Any], workers: int = 2) -> dict[str, str]:
-    found = flags.find({**CELL, "workers": workers}, gather(trials, None), Room(2, 2))
+    found = flags.find({**CELL, "workers": workers}, gather(trials, None), Room(2, 2, 2))
     return {flag.name: flag.detail for flag in found}
 
 
@@ -96,7 +96,8 @@ def test_hyper_threads_are_not_taken_for_a_neighbour() -> None:
     """Two of one core are worth little more than one."""
     evidence = gather([_trial(number, capacity=[1.3] * 8) for number in range(6)], None)
     found = {
-        whole: [flag.name for flag in flags.find({**CELL, "workers": 2}, evidence, Room(2, whole))] for whole in (1, 2)
+        whole: [flag.name for flag in flags.find({**CELL, "workers": 2}, evidence, Room(2, 2, whole))]
+        for whole in (1, 2)
     }
     assert "starved" not in found[1]
     assert "starved" in found[2]

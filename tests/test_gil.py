@@ -12,7 +12,7 @@ from pipeline import gil
 from pipeline.evidence import Room, gather
 from pipeline.playoff import Candidate
 
-RUN: Any = SimpleNamespace(room=Room(2, 2))
+RUN: Any = SimpleNamespace(room=lambda _: Room(2, 2, 2))
 
 
 def _candidate(backend: str, speedup: float, **changes: Any) -> Candidate:

@@ -74,8 +74,8 @@ class Driver:
             raise InputError(f"the connection to the Ray cluster is lost ({_last_line(self._log)})")
         return message
 
-    def open(self, address: str, **details: Any) -> str:
-        """Connect to the cluster at `address`, or start it; the address at which others on this machine find it.
+    def open(self, address: str, **details: Any) -> dict[str, str]:
+        """Connect to the cluster at `address`, or start it; the variables by which others on this machine find it.
 
         Raises:
             InputError: there is none, or no Ray.
@@ -85,7 +85,7 @@ class Driver:
         assert message is not None
         if "refused" in message:
             raise InputError(message["refused"])
-        found: str = message["opened"]
+        found: dict[str, str] = message["opened"]
         return found
 
     def close(self) -> None:

@@ -58,8 +58,9 @@ def _open(command: Message, tell: Tell) -> _Nodes | None:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     # Only a cluster of our own: on others these are for whoever started them to choose.
     ours = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"} if address == LOCAL else {}
+    travels = {} if command["keepers"] is None else {"runtime_env": travel.working_dir(command["keepers"]["folder"])}
     try:
-        ray.init(address, log_to_driver=False, logging_level="ERROR", **ours)
+        ray.init(address, log_to_driver=False, logging_level="ERROR", **ours, **travels)
     except Exception as error:  # noqa: BLE001 - no cluster there, other versions, no permission: each its own type
         said = next(iter(str(error).splitlines()), type(error).__name__)
         tell({"refused": f"cluster.address={address}: {said}; start one with `ray start --head`, or write another one"})
@@ -68,7 +69,8 @@ def _open(command: Message, tell: Tell) -> _Nodes | None:
     if command["keepers"] is not None:
         nodes = _Nodes(command["keepers"], tell)
         threading.Thread(target=nodes.watch, daemon=True).start()
-    tell({"opened": ray.get_runtime_context().gcs_address})
+    secrets = {name: value for name, value in os.environ.items() if name.startswith("RAY_AUTH_")}
+    tell({"opened": {"RAY_ADDRESS": ray.get_runtime_context().gcs_address, **secrets}})
     return nodes
 
 
@@ -88,7 +90,6 @@ class _Nodes:
 
     def __init__(self, settings: Message, tell: Tell) -> None:
         self._tell = tell
-        self._folder = settings["folder"]
         ray.cloudpickle.register_pickle_by_value(keeper)
         self._library = ray.put(Path(settings["library"]).read_bytes())
         pickled = settings["pickled"]
@@ -134,7 +135,6 @@ class _Nodes:
                 num_cpus=0,  # what is held is held for what it starts
                 scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False),
                 max_restarts=0,
-                runtime_env=travel.working_dir(self._folder),
             )
             .remote(self._library, {"folder": FOLDER, "shipped": SHIPPED, "pickled": PICKLED, "cluster": CLUSTER})
         )

@@ -98,7 +98,7 @@ def gather(
         method=method.sentences(run),
         failures=troubles.failures(run, variants),
         printed=troubles.printed(run, variants),
-        environment=surroundings.environment(header["surroundings"]),
+        environment=(*surroundings.environment(header["surroundings"]), *surroundings.nodes(run)),
         packages=surroundings.packages(header["surroundings"]),
         configuration=surroundings.configuration(run),
         command=header["command"],
@@ -108,7 +108,7 @@ def gather(
 def _on_many_workers(run: Run, summary: pd.DataFrame) -> str:
     if not summary["above_attainable"].fillna(value=False).any():
         return ""
-    return on_many_workers(run.attainable_cores)
+    return on_many_workers(min(run.room(cell).attainable_cores for cell in run.cells))
 
 
 def _headline(verdict: Verdict) -> Headline:

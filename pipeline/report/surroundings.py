@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from ..journal import Record
 from .text import one_line, shorten
 
 MOST_WORKLOADS = 12
+MOST_NODES = 100
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,18 @@ def environment(environment: Record) -> tuple[Facts, ...]:
             },
         ),
     )
+
+
+def nodes(run: Run) -> tuple[Facts, ...]:
+    """The nodes of a cluster that took part, each with what it is and how many trials it measured; none elsewhere."""
+    trials = Counter(record["node"] for record in run.records if record["kind"] in ("trial", "play-off"))
+    said = {}
+    for record in run.records:
+        if record["kind"] == "node":
+            machine, interpreter = record["about"]["machine"], record["about"]["interpreter"]
+            what = [machine["cpu"], _cores(machine), f"{interpreter['implementation']} {interpreter['python']}"]
+            said[record["node"]] = f"{', '.join(filter(None, what))}: {trials[record['node']]:,} trials"
+    return (_facts("Nodes", dict(list(said.items())[:MOST_NODES])),) if said else ()
 
 
 def packages(environment: Record) -> Facts:

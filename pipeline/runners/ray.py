@@ -20,7 +20,7 @@ from typing import Any
 from .. import __version__
 from ..bench import messages, pools, travel
 from ..cells import digest
-from ..cluster import CLUSTER, FOLDER, PICKLED, SHIPPED, Driver, open_driver
+from ..cluster import FOLDER, PICKLED, SHIPPED, Driver, open_driver
 from ..errors import InputError
 from . import Assignment, Event, Joined, Left, Outcome, Place, Setting, Started, Take
 
@@ -214,10 +214,6 @@ def _placed(description: dict[str, Any], setting: Setting) -> dict[str, Any]:
             workload[key] = _named(place, setting) + colon + name if place.endswith(".py") else workload[key]
     if isinstance(workload["inputs"], dict):
         workload["inputs"] = {"pickle": PICKLED}
-    arms = description.get("arms", ())
-    for arm in arms:
-        if "RAY_ADDRESS" in arm["env"]:
-            arm["env"]["RAY_ADDRESS"] = CLUSTER
     path = [_named(each, setting) for each in description["path"]]
     return {**description, "workload": workload, "folder": FOLDER, "path": path}
 

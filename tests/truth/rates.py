@@ -89,7 +89,7 @@ def count_flags(name: str, runs: int, seed: int) -> Counter[str]:
     for _ in range(runs):
         run = simulate(rng, draw(rng), {TWO: 1.0})
         cell = run.cells[1]
-        found.update({flag.name for flag in flags.find(cell, run.evidence[cell["id"]], run.cores)})
+        found.update({flag.name for flag in flags.find(cell, run.evidence[cell["id"]], run.room(cell))})
     return found
 
 
@@ -171,7 +171,7 @@ def _is_alarmed(run: Run) -> bool:
     plan = run.plan(cells[0])
     assert plan is not None
     found = [(each, run.evidence[each["id"]], plan) for each in cells]
-    field = playoff.enter(found, len(run.measured), run.variants)
+    field = playoff.enter(found, run.family, run.variants)
     return verdict.decision == USE or any(each.speedup.low > 1 or each.speedup.high < 1 for each in field)
 
 

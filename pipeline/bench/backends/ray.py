@@ -36,6 +36,9 @@ _PLACEMENTS = {"pack": "PACK", "spread": "SPREAD"}
 def open_pool(workers: int, options: Mapping[str, Any], modules: Sequence[str]) -> Iterator[Pool]:
     """A pool whose workers have all answered; which processes they are, and where, is part of what it yields."""
     ray.init(log_to_driver=False, logging_level="ERROR")
+    if any(node["Alive"] and node["NodeManagerHostname"] != platform.node() for node in ray.nodes()):
+        ray.shutdown()  # what travels to other machines is said when one connects
+        ray.init(log_to_driver=False, logging_level="ERROR", runtime_env=travel.runtime_env(str(Path.cwd())))
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # other nodes may lack this package
     try:
         with _places(workers, _PLACEMENTS[options["placement"]]) as placing:
@@ -50,13 +53,11 @@ class _Placing:
 
     def __init__(self, group: PlacementGroup, cpus: float) -> None:
         self._group, self._cpus = group, cpus
-        elsewhere = any(node["Alive"] and node["NodeManagerHostname"] != platform.node() for node in ray.nodes())
-        self._runtime_env = travel.runtime_env(str(Path.cwd())) if elsewhere else None
 
     def options(self, place: int = -1) -> dict[str, Any]:
         """For a worker in one of the places, or in any of them."""
         strategy = PlacementGroupSchedulingStrategy(self._group, placement_group_bundle_index=place)
-        return {"num_cpus": self._cpus, "scheduling_strategy": strategy, "runtime_env": self._runtime_env}
+        return {"num_cpus": self._cpus, "scheduling_strategy": strategy}
 
 
 @contextmanager

@@ -1,0 +1,109 @@
+"""A real cluster: a head and two nodes on this machine, each its own `ray start`, shared by all tests here."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from ..conftest import Command
+
+ray = pytest.importorskip("ray", reason="Ray is not installed: make .venv/.ray")
+
+NODES = 3
+_PATIENCE_S = 60.0
+
+
+@dataclass
+class Cluster:
+    """Nodes of one CPU each, by the process that runs each of them."""
+
+    port: int
+    nodes: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        """As `cluster.address` has it."""
+        return f"127.0.0.1:{self.port}"
+
+    def start(self, *before: str) -> subprocess.Popen[str]:
+        """One more node, which has joined when this returns; `before` are words before the command."""
+        where = [f"--address={self.address}"]
+        if not self.nodes:
+            where = ["--head", f"--port={self.port}", "--include-dashboard=false"]
+        words = [str(Path(sys.executable).with_name("ray")), "start", *where, "--num-cpus=1", "--block"]
+        node = subprocess.Popen(
+            [*before, *words, "--node-ip-address=127.0.0.1", "--disable-usage-stats"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.nodes.append(node)
+        assert node.stdout is not None
+        said = []
+        for line in node.stdout:
+            said.append(line)
+            if re.search(r"--block", line):
+                threading.Thread(target=node.stdout.read, daemon=True).start()
+                return node
+        raise RuntimeError("".join(said))
+
+    def kill(self, node: subprocess.Popen[str]) -> None:
+        """All of a node's processes, at once."""
+        self.nodes.remove(node)
+        os.killpg(node.pid, 9)
+        node.wait()
+
+    def stop(self) -> None:
+        """All nodes, the head last."""
+        for node in reversed(self.nodes):
+            node.terminate()
+            try:
+                node.wait(_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(node.pid, 9)
+                node.wait()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """Three nodes."""
+    found = Cluster(_free_port())
+    try:
+        for _ in range(NODES):
+            found.start()
+        yield found
+    finally:
+        found.stop()
+
+
+class OnCluster(Command):
+    """The command, with its trials on the cluster's nodes, which share a machine."""
+
+    def __init__(self, folder: Path, address: str) -> None:
+        super().__init__(folder)
+        self._words = ("runner=ray", f"cluster.address={address}", "runner.exclusive=false")
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        return super().start(*words, *self._words)
+
+
+@pytest.fixture
+def on_cluster(tmp_path: Path, cluster: Cluster) -> OnCluster:
+    """In an empty folder."""
+    return OnCluster(tmp_path, cluster.address)

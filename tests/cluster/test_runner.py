@@ -1,0 +1,156 @@
+"""Trials on the nodes of a cluster: which travel, are lost and come again, and leave nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..conftest import LEAST, Finished
+from .conftest import NODES, Cluster, OnCluster
+
+SLEEP = ("workload=sleep", "workload.inputs=4", "backend=thread", "workers=1,2,3,4", "measure=quick")
+
+
+def _trials(done: Finished) -> list[dict[str, Any]]:
+    return [*done.records("trial"), *done.records("play-off")]
+
+
+def _keepers() -> set[int]:
+    """The processes of ours that run on the cluster's nodes."""
+    found = set()
+    for process in Path("/proc").iterdir():
+        try:
+            if b"pipeline_bench" in process.joinpath("cmdline").read_bytes():
+                found.add(int(process.name))
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def _wait_for(started: subprocess.Popen[str], folder: Path, kind: bytes, count: int) -> Path:
+    """Until so many records of a kind are in the journal."""
+    while started.poll() is None:
+        for journal in folder.glob("outputs/*/*/*/journal.jsonl"):
+            if journal.read_bytes().count(b'"kind":"' + kind + b'"') >= count:
+                return journal
+    raise AssertionError(started.communicate()[1])
+
+
+def _finish(started: subprocess.Popen[str], folder: Path) -> Finished:
+    out, err = started.communicate()
+    return Finished(started.returncode, out, err, folder)
+
+
+def test_a_sweep_is_spread_over_the_nodes_and_the_report_names_them(on_cluster: OnCluster) -> None:
+    """Every record says where it was measured, and the page has each node with its trials."""
+    done = on_cluster(*SLEEP, "-m")
+    assert done.status == 0, done.err
+    nodes = {record["node"] for record in done.records("node")}
+    assert len(nodes) == NODES
+    assert {trial["node"] for trial in _trials(done)} <= nodes
+    assert len({trial["node"] for trial in _trials(done)}) > 1
+    page = (done.run / "report.md").read_text()
+    assert all(node.partition("/")[2] in page for node in nodes)
+    assert "sleep: use 4 threads" in done.out
+
+
+def test_the_users_folder_travels(on_cluster: OnCluster, user_module: Callable[[str, str], Path]) -> None:
+    """By module and by file, and what tools leave in it stays at home."""
+    user_module("tasks", "import pathlib\ndef task(x):\n    return sorted(p.name for p in pathlib.Path().iterdir())\n")
+    user_module(".venv/tasks", "")
+    for named in ("tasks:task", "tasks.py:task"):
+        task = ("workload=function", f"workload.task={named}", "workload.inputs=2", "backend=process", "workers=2")
+        done = on_cluster(*task, *LEAST, "fresh=true", "-m")
+        assert done.status == 0, done.err
+
+
+def test_no_cluster_at_the_address_is_one_line(tmp_path: Path) -> None:
+    """What was given, why not, and what to do instead."""
+    done = OnCluster(tmp_path, "127.0.0.1:1")(*SLEEP, "-m")
+    assert done.status == 2
+    assert done.err.splitlines()[-1].startswith("error: cluster.address=127.0.0.1:1:")
+    assert "Traceback" not in done.err
+
+
+def test_a_node_that_dies_loses_its_trial_alone(on_cluster: OnCluster, cluster: Cluster) -> None:
+    """It is taken again elsewhere, nothing is counted twice, and a node that joins takes part."""
+    started = on_cluster.start(*SLEEP, "measure.budget_s=8", "-m")
+    _wait_for(started, on_cluster.folder, b"trial", 3)
+    cluster.kill(cluster.nodes[-1])
+    cluster.start()
+    done = _finish(started, on_cluster.folder)
+    assert done.status == 0, done.err
+    counted = [(trial["kind"], trial["cell"], trial.get("leader"), trial["trial"]) for trial in _measured(done)]
+    assert len(counted) == len(set(counted))
+    assert len({record["node"] for record in done.records("node")}) == NODES + 1
+
+
+def _measured(done: Finished) -> list[dict[str, Any]]:
+    return [trial for trial in _trials(done) if trial["status"] == "measured"]
+
+
+def test_a_trial_that_hangs_is_ended_on_its_node(
+    on_cluster: OnCluster, user_module: Callable[[str, str], Path]
+) -> None:
+    """By its own time limit, and the others go on."""
+    user_module("tasks", "import threading\ndef task(x):\n    threading.Event().wait(x)\n")
+    inputs = ("workload=function", "workload.task=tasks:task", "workload.inputs=[0.001,0.001]")
+    hangs = user_module(
+        "more", "import threading\ndef task(x):\n    threading.Event().wait(3600 * (threading.active_count() > 1))\n"
+    )
+    assert hangs
+    stuck = ("workload=function", "workload.task=more:task", "workload.inputs=2", "backend=thread", "workers=2")
+    done = on_cluster(*stuck, *LEAST, "measure.timeout_s=5", "name=stuck", "-m")
+    assert done.status == 1, done.err
+    assert {trial["status"] for trial in done.records("trial")} == {"timed out"}
+    assert on_cluster(*inputs, "backend=thread", "workers=2", *LEAST, "-m").status == 0
+
+
+def test_a_killed_conductor_leaves_nothing_behind_and_is_resumed(on_cluster: OnCluster) -> None:
+    """By the same command, which takes only what is missing."""
+    started = on_cluster.start(*SLEEP, "-m")
+    journal = _wait_for(started, on_cluster.folder, b"trial", 3)
+    started.send_signal(signal.SIGKILL)
+    started.communicate()
+    before = [json.loads(line) for line in journal.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+    for pid in _keepers():
+        _await_end(pid)
+    done = on_cluster(*SLEEP, "-m")
+    assert done.status == 0, done.err
+    assert done.run == journal.parent
+    counted = [(trial["cell"], trial["trial"]) for trial in done.records("trial")]
+    assert len(counted) == len(set(counted))
+    assert len(done.records("trial")) > sum(record["kind"] == "trial" for record in before)
+
+
+def _await_end(pid: int) -> None:
+    try:
+        descriptor = os.pidfd_open(pid)
+    except OSError:  # it has ended
+        return
+    import select
+
+    assert select.select([descriptor], [], [], 30)[0], f"process {pid} is still there"
+    os.close(descriptor)
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is one core")
+def test_nodes_of_another_kind_have_cells_of_their_own(on_cluster: OnCluster, cluster: Cluster) -> None:
+    """What one of them shows says nothing of the other: a verdict for each."""
+    other = cluster.start("taskset", "-c", "0")
+    try:
+        done = on_cluster(*SLEEP[:-2], "workers=2", *LEAST, "-m")
+    finally:
+        cluster.kill(other)
+    assert done.status == 0, done.err
+    assert len({trial["environment"] for trial in done.records("trial")}) == 2
+    verdicts = json.loads((done.run / "verdict.json").read_text())["workloads"]
+    assert len(verdicts) == 2
+    assert all("core" in name for name in verdicts)
