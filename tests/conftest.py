@@ -62,8 +62,7 @@ class Command:
         """The command line."""
         return [sys.executable, "-m", "pipeline", *words]
 
-    @staticmethod
-    def environment() -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         """The environment, in which the package is found also where it is not installed."""
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         return {**os.environ, "PYTHONPATH": path, "COLUMNS": "80"}

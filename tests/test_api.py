@@ -100,7 +100,12 @@ def test_a_function_of_a_script_is_told_to_move_into_a_file(tmp_path: Path) -> N
     script = tmp_path / "script.py"
     script.write_text("import pipeline\ndef mine(x): return x\npipeline.measure(mine, [1, 2])\n")
     done = subprocess.run(
-        [sys.executable, script], cwd=tmp_path, env=Command.environment(), capture_output=True, text=True, check=False
+        [sys.executable, script],
+        cwd=tmp_path,
+        env=Command(tmp_path).environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 1
     assert "%%writefile" in done.stderr.splitlines()[-1]
@@ -209,7 +214,7 @@ def test_inputs_of_a_class_of_a_script_are_told_to_move_into_a_file(tmp_path: Pa
         done = subprocess.run(
             [sys.executable, script, name],
             cwd=tmp_path,
-            env=Command.environment(),
+            env=Command(tmp_path).environment(),
             capture_output=True,
             text=True,
             check=False,

@@ -26,6 +26,8 @@ FOLDER, SHIPPED, PICKLED, CLUSTER = "@folder", "@shipped", "@pickled", "@cluster
 cluster's address: only the node knows these places."""
 _DRIVER = "import sys; sys.path.insert(0, sys.argv[1]); from pipeline.cluster.driver import main; main()"
 _PATIENCE_S = 20.0
+OPENS_S = 120.0
+"""So long may it take to connect, or to start a cluster."""
 
 
 class Driver:
@@ -81,8 +83,9 @@ class Driver:
             InputError: there is none, or no Ray.
         """
         self.tell("open", address=address, **details)
-        message = self.receive()
-        assert message is not None
+        message = self.receive(OPENS_S)
+        if message is None:
+            raise InputError(f"cluster.address={address}: Ray did not connect within {OPENS_S:.0f} s; see {self._log}")
         if "refused" in message:
             raise InputError(message["refused"])
         found: dict[str, str] = message["opened"]

@@ -7,11 +7,12 @@ else's work, and no other trial, shares the node meanwhile.
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ from . import CLUSTER, FOLDER, LOCAL, PICKLED, SHIPPED, keeper
 
 #: Nodes that joined or left are looked for so often.
 EVERY_S = 1.0
+
+#: Whoever does not answer in this time is not there.
+KNOCK_S = 10.0
 
 Tell = Callable[[Message], None]
 
@@ -60,10 +64,10 @@ def _open(command: Message, tell: Tell) -> _Nodes | None:
     ours = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"} if address == LOCAL else {}
     travels = {} if command["keepers"] is None else {"runtime_env": travel.working_dir(command["keepers"]["folder"])}
     try:
+        _knock(address)
         ray.init(address, log_to_driver=False, logging_level="ERROR", **ours, **travels)
     except Exception as error:  # noqa: BLE001 - no cluster there, other versions, no permission: each its own type
-        said = next(iter(str(error).splitlines()), type(error).__name__)
-        tell({"refused": f"cluster.address={address}: {said}; start one with `ray start --head`, or write another one"})
+        tell({"refused": f"cluster.address={address}: {_why(error)}"})
         return None
     nodes = None
     if command["keepers"] is not None:
@@ -74,6 +78,28 @@ def _open(command: Message, tell: Tell) -> _Nodes | None:
     return nodes
 
 
+def _knock(address: str) -> None:
+    """See that somebody is there: Ray would try for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S).close()
+
+
+def _said(error: BaseException) -> str:
+    """In a line; what a keeper raised, without Ray's wrapping."""
+    cause = getattr(error, "cause", None) or error
+    return f"{type(cause).__name__}: {next(iter(str(cause).splitlines()), '')}"
+
+
+def _why(error: BaseException) -> str:
+    causes = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None:
+        causes.append(cause)
+    if any("RAY_AUTH_TOKEN" in str(each) for each in causes):
+        return "its token is missing here, or another one; set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to its own"
+    return f"{_said(error)}; start one with `ray start --head`, or write another address"
+
+
 @dataclass
 class _Node:
     """A node that is there. `keeper` is its actor, once it has one."""
@@ -82,7 +108,6 @@ class _Node:
     cpus: float
     group: PlacementGroup | None = None
     keeper: Any = None
-    running: set[int] = field(default_factory=set)
 
 
 class _Nodes:
@@ -114,12 +139,12 @@ class _Nodes:
     def _settle(self, node: _Node) -> None:
         """Give a node its keeper, and say so; one that cannot have one is told of, and left."""
         try:
-            if self._reserved:
+            if self._reserved and node.group is None:
                 self._hold(node)
             node.keeper = self._start_keeper(node)
             about = ray.get(node.keeper.describe.remote())
         except Exception as error:  # noqa: BLE001 - it left meanwhile, or its workers cannot start
-            self._tell({"unfit": node.id, "reason": next(iter(str(error).splitlines()), type(error).__name__)})
+            self._tell({"unfit": node.id, "reason": _said(error)})
             return
         self._tell({"joined": {"id": node.id, "about": about}})
 
@@ -153,7 +178,7 @@ class _Nodes:
         if error is None:
             self._tell({"done": key, "reply": done.result()})
             return
-        self._tell({"lost": key, "reason": next(iter(str(error).splitlines()), type(error).__name__)})
+        self._tell({"lost": key, "reason": _said(error)})
         if node.id in self._nodes:  # only the keeper is gone
             threading.Thread(target=self._settle, args=(node,), daemon=True).start()
 

@@ -12,6 +12,7 @@ import io
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,7 +27,7 @@ _KEEPER = "import sys; sys.path.insert(0, sys.argv[1]); from pipeline_bench.keep
 
 
 class Keeper:
-    """One a node. It runs in the user's folder, as Ray brought it here."""
+    """One a node. It has a copy of the user's folder: Ray's own is shared, and gone with the node that fetched it."""
 
     def __init__(self, packed: bytes, names: dict[str, str]) -> None:
         """Unpack the measured side, a zip file, into a private folder, which goes with the keeper's process.
@@ -38,6 +39,8 @@ class Keeper:
         self._library = self._scratch / "library"
         with zipfile.ZipFile(io.BytesIO(packed)) as library:
             library.extractall(self._library)
+        self._folder = self._scratch / "folder"
+        shutil.copytree(Path.cwd(), self._folder, symlinks=True)
         sys.path.append(str(self._library))
         self._orphans = importlib.import_module("pipeline_bench.orphans")
         self._process = self._start()
@@ -62,7 +65,7 @@ class Keeper:
     def ask(self, message: dict[str, Any], pickled: bytes | None = None) -> dict[str, Any] | None:
         """The keeper's last word on a message; `None` where it was killed, and then there is a new one."""
         places = {
-            self._names["folder"]: str(Path.cwd()),
+            self._names["folder"]: str(self._folder),
             self._names["shipped"]: str(self._library / "shipped"),
             self._names["pickled"]: str(self._scratch / "inputs.pickle"),
             self._names["cluster"]: ray.get_runtime_context().gcs_address,

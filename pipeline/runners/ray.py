@@ -66,12 +66,21 @@ def _pack(shipped: Path) -> bytes:
 
 @dataclass
 class _Node:
-    """A node with a keeper. `busy` is the number of what it does."""
+    """A node with a keeper. `busy` is the number of what it does.
+
+    One that lost something is not `well` until it has a new keeper: it may be gone, and nobody has noticed yet.
+    """
 
     id: str
     name: str
     kind: str
     busy: int | None = None
+    well: bool = True
+
+    @property
+    def free(self) -> bool:
+        """Whether it can be given something."""
+        return self.well and self.busy is None
 
 
 @dataclass(frozen=True)
@@ -94,10 +103,10 @@ class _Ray:
         self._holds = True
 
     def run(self, take: Take) -> Iterator[Event]:
-        for node in self._nodes.values():
+        for node in list(self._nodes.values()):
             yield Joined(node.name, node.kind, self._about[node.id])
-        yield from self._await_a_node()
         while True:
+            yield from self._await_a_node()
             yield from self._give(take)
             if not self._given:
                 return
@@ -108,7 +117,7 @@ class _Ray:
 
     def _await_a_node(self) -> Iterator[Event]:
         until = time.monotonic() + PATIENCE_S
-        while not self._nodes:
+        while not self._given and not any(node.free for node in self._nodes.values()):
             message = self._driver.receive(_EVERY_S)
             if message is not None:
                 yield from self._heed(message)
@@ -119,10 +128,10 @@ class _Ray:
     def _give(self, take: Take) -> Iterator[Event]:
         """Everybody who is free something to do; what takes the whole cluster only where nobody does anything."""
         if self._holds:
-            for node in self._nodes.values():
-                if node.busy is None and (assignment := take(Place(node.kind, clustered=False))) is not None:
+            for node in list(self._nodes.values()):
+                if node.free and (assignment := take(Place(node.kind, clustered=False))) is not None:
                     yield self._start(assignment, node)
-        for node in self._nodes.values():
+        for node in [each for each in self._nodes.values() if each.free]:
             if self._given:
                 return
             assignment = take(Place(node.kind, clustered=True))
@@ -166,9 +175,14 @@ class _Ray:
             case {"done": number, "reply": reply}:
                 yield from self._ended(number, reply, "its keeper was killed")
             case {"lost": number, "reason": reason}:
+                if number in self._given:
+                    self._given[number].node.well = False
                 yield from self._ended(number, None, reason)
 
     def _joined(self, id_: str, about: dict[str, Any]) -> Iterator[Event]:
+        if id_ in self._nodes:
+            self._nodes[id_].well = True
+            return
         problem = _mismatch(about, self._setting)
         if problem is not None:
             raise InputError(f"the node {about['host']}: {problem}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -27,12 +29,18 @@ class Cluster:
     """Nodes of one CPU each, by the process that runs each of them."""
 
     port: int
+    token: str
     nodes: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
     def address(self) -> str:
         """As `cluster.address` has it."""
         return f"127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """By which those who have the token are told."""
+        return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self.token}
 
     def start(self, *before: str) -> subprocess.Popen[str]:
         """One more node, which has joined when this returns; `before` are words before the command."""
@@ -45,6 +53,7 @@ class Cluster:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            env={**os.environ, **self.environment},
             start_new_session=True,
         )
         self.nodes.append(node)
@@ -53,7 +62,7 @@ class Cluster:
         for line in node.stdout:
             said.append(line)
             if re.search(r"--block", line):
-                threading.Thread(target=node.stdout.read, daemon=True).start()
+                threading.Thread(target=_drain, args=(node.stdout,), daemon=True).start()
                 return node
         raise RuntimeError("".join(said))
 
@@ -74,6 +83,11 @@ class Cluster:
                 node.wait()
 
 
+def _drain(stream: IO[str]) -> None:
+    with stream:
+        stream.read()
+
+
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
@@ -83,7 +97,7 @@ def _free_port() -> int:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """Three nodes."""
-    found = Cluster(_free_port())
+    found = Cluster(_free_port(), secrets.token_hex(32))
     try:
         for _ in range(NODES):
             found.start()
@@ -95,9 +109,13 @@ def cluster() -> Iterator[Cluster]:
 class OnCluster(Command):
     """The command, with its trials on the cluster's nodes, which share a machine."""
 
-    def __init__(self, folder: Path, address: str) -> None:
+    def __init__(self, folder: Path, address: str, more: dict[str, str]) -> None:
         super().__init__(folder)
         self._words = ("runner=ray", f"cluster.address={address}", "runner.exclusive=false")
+        self._more = more
+
+    def environment(self) -> dict[str, str]:
+        return {**super().environment(), **self._more}
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         return super().start(*words, *self._words)
@@ -106,4 +124,4 @@ class OnCluster(Command):
 @pytest.fixture
 def on_cluster(tmp_path: Path, cluster: Cluster) -> OnCluster:
     """In an empty folder."""
-    return OnCluster(tmp_path, cluster.address)
+    return OnCluster(tmp_path, cluster.address, cluster.environment)

@@ -37,7 +37,7 @@ def _keepers() -> set[int]:
 def _wait_for(started: subprocess.Popen[str], folder: Path, kind: bytes, count: int) -> Path:
     """Until so many records of a kind are in the journal."""
     while started.poll() is None:
-        for journal in folder.glob("outputs/*/*/*/journal.jsonl"):
+        for journal in folder.glob("outputs/sleep/*/*/journal.jsonl"):
             if journal.read_bytes().count(b'"kind":"' + kind + b'"') >= count:
                 return journal
     raise AssertionError(started.communicate()[1])
@@ -73,18 +73,28 @@ def test_the_users_folder_travels(on_cluster: OnCluster, user_module: Callable[[
 
 def test_no_cluster_at_the_address_is_one_line(tmp_path: Path) -> None:
     """What was given, why not, and what to do instead."""
-    done = OnCluster(tmp_path, "127.0.0.1:1")(*SLEEP, "-m")
+    done = OnCluster(tmp_path, "127.0.0.1:1", {})(*SLEEP, "-m")
     assert done.status == 2
     assert done.err.splitlines()[-1].startswith("error: cluster.address=127.0.0.1:1:")
     assert "Traceback" not in done.err
 
 
+def test_without_the_token_it_is_one_line_that_says_so(tmp_path: Path, cluster: Cluster) -> None:
+    """Clusters let nobody in who has none."""
+    stranger = OnCluster(tmp_path, cluster.address, {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64})
+    done = stranger(*SLEEP, "-m")
+    assert done.status == 2
+    assert "RAY_AUTH_TOKEN" in done.err.splitlines()[-1]
+    assert "Traceback" not in done.err
+
+
 def test_a_node_that_dies_loses_its_trial_alone(on_cluster: OnCluster, cluster: Cluster) -> None:
     """It is taken again elsewhere, nothing is counted twice, and a node that joins takes part."""
-    started = on_cluster.start(*SLEEP, "measure.budget_s=8", "-m")
+    started = on_cluster.start(*SLEEP, "measure.trials=20", "-m")
     _wait_for(started, on_cluster.folder, b"trial", 3)
-    cluster.kill(cluster.nodes[-1])
     cluster.start()
+    _wait_for(started, on_cluster.folder, b"node", NODES + 1)
+    cluster.kill(cluster.nodes[1])
     done = _finish(started, on_cluster.folder)
     assert done.status == 0, done.err
     counted = [(trial["kind"], trial["cell"], trial.get("leader"), trial["trial"]) for trial in _measured(done)]
