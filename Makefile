@@ -30,7 +30,7 @@ benchmarks: $(VENV)/.test  ## how fast the tool itself is
 truth: $(VENV)/.truth  ## prove the conclusions; writes docs/truth.md
 	@$(BIN)/python -m tests.truth
 
-# Each file is held to the one it includes, so that the three agree.
+# Each file is held to those before it, so that all agree.
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --group setup
 pins: $(VENV)/.made  ## renew requirements/*.txt from pyproject.toml
@@ -39,7 +39,7 @@ pins: $(VENV)/.made  ## renew requirements/*.txt from pyproject.toml
 	$(COMPILE) --constraint requirements/run.txt --output-file requirements/build.txt
 	$(COMPILE) pyproject.toml --extra test --constraint requirements/run.txt --output-file requirements/test.txt
 	$(COMPILE) pyproject.toml --extra test --extra ray --constraint requirements/test.txt --output-file requirements/ray.txt
-	$(COMPILE) pyproject.toml --extra test --extra truth --constraint requirements/test.txt --output-file requirements/truth.txt
+	$(COMPILE) pyproject.toml --extra test --extra truth --constraint requirements/ray.txt --output-file requirements/truth.txt
 	@! grep '://' requirements/*.txt  # whoever installs chooses where from
 
 clean:  ## remove what make and the tools made; outputs/ stays
@@ -65,4 +65,8 @@ $(VENV)/.test: $(VENV)/.run requirements/test.txt
 
 $(VENV)/.truth: $(VENV)/.test requirements/truth.txt
 	@$(INSTALL) requirements/truth.txt
+	@touch $@
+
+$(VENV)/.ray: $(VENV)/.test requirements/ray.txt
+	@$(INSTALL) requirements/ray.txt
 	@touch $@

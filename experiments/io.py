@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -27,18 +28,23 @@ def fetch_and_write(url: str, write_count: int = 50) -> int:
 def addresses(
     count: int = 16, delay_s: float = 0.05, page_bytes: int = 100_000, urls: Sequence[str] | None = None
 ) -> Iterator[Sequence[str]]:
-    """`urls` as they are, or `count` addresses of a server that is up meanwhile, in a process of its own."""
+    """`urls` as they are, or `count` addresses of a server that is up meanwhile, in a process of its own.
+
+    It is reached from this machine alone; where workers are on other nodes, from there too, and nobody who does not
+    know its path is answered.
+    """
     if urls is not None:
         yield urls
         return
+    host, path = os.environ.get("PIPELINE_NODE_ADDRESS", "127.0.0.1"), secrets.token_urlsafe()
     # Our own server is not behind the user's proxy; workers inherit this.
-    os.environ["no_proxy"] = ",".join(filter(None, [os.environ.get("no_proxy"), "127.0.0.1"]))
-    command = [sys.executable, "-S", __file__, str(delay_s), str(page_bytes)]
+    os.environ["no_proxy"] = ",".join(filter(None, [os.environ.get("no_proxy"), host]))
+    command = [sys.executable, "-S", __file__, host, path, str(delay_s), str(page_bytes)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         port = int(server.stdout.readline())
         try:
-            yield [f"http://127.0.0.1:{port}/{i}" for i in range(count)]
+            yield [f"http://{host}:{port}/{path}/{i}" for i in range(count)]
         finally:
             server.kill()
 
@@ -48,12 +54,15 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
 
-def _serve(delay_s: float, page_bytes: int) -> None:
-    """Answer every request with the same page after `delay_s`, until standard input closes."""
+def _serve(host: str, path: str, delay_s: float, page_bytes: int) -> None:
+    """Answer every request below `path` with the same page after `delay_s`, until standard input closes."""
     page = bytes(ord("a") + i % 26 for i in range(page_bytes))
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if not self.path.startswith(f"/{path}/"):
+                self.send_error(404)
+                return
             time.sleep(delay_s)
             self.send_response(200)
             self.send_header("Content-Length", str(len(page)))
@@ -63,7 +72,7 @@ def _serve(delay_s: float, page_bytes: int) -> None:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    with _Server(("127.0.0.1", 0), Handler) as server:
+    with _Server((host, 0), Handler) as server:
         print(server.server_address[1], flush=True)
         server.serve_forever()
 
@@ -72,5 +81,6 @@ if __name__ == "__main__":
     import threading
 
     # Whoever started us may be killed without a word: its end of our standard input closes all the same.
-    threading.Thread(target=_serve, args=(float(sys.argv[1]), int(sys.argv[2])), daemon=True).start()
+    arguments = sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4])
+    threading.Thread(target=_serve, args=arguments, daemon=True).start()
     sys.stdin.read()

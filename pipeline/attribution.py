@@ -44,8 +44,8 @@ class Parts:
 def attribute(cell: Record, evidence: Evidence) -> Parts | None:
     """The parts of a cell's batch; `None` where no batch of it was instrumented.
 
-    Of the batches that were, it is the one that took most nearly what a batch takes: medians of the parts of several,
-    some of which the machine disturbed, would be parts of no batch. Less than nothing is what noise takes away.
+    Of the batches that were, they are those of the trial whose two took most nearly what batches take: medians of the
+    parts of several, some of which the machine disturbed, would be parts of no batch. Less than nothing is noise.
     """
     measured = [
         (arms["anchor"]["instrumented"], arms["cell"])
@@ -53,9 +53,14 @@ def attribute(cell: Record, evidence: Evidence) -> Parts | None:
         if "instrumented" in (arms := trial["arms"])["anchor"] and "instrumented" in arms["cell"]
     ]
     batch_s, serial_s = evidence.middle("cell", "batch_s"), evidence.middle("anchor", "batch_s")
-    if not measured or batch_s is None or serial_s is None:
+    if not measured or not batch_s or not serial_s:
         return None
-    anchor, arm = min(measured, key=lambda pair: abs(pair[1]["instrumented"]["wall_s"] - batch_s))
+
+    def unlike(pair: tuple[dict[str, Any], Record]) -> float:
+        loop_s, pool_s = pair[0]["wall_s"], pair[1]["instrumented"]["wall_s"]
+        return abs(loop_s / serial_s - 1) + abs(pool_s / batch_s - 1)
+
+    anchor, arm = min(measured, key=unlike)
     parts = {name: None if part_s is None else max(0.0, part_s) for name, part_s in _parts(anchor, arm, cell).items()}
     ideal_s = serial_s / cell["workers"]
     explained_s = ideal_s + sum(each for each in parts.values() if each is not None)

@@ -38,13 +38,21 @@ class Evidence:
 
     def of_arm(self, arm: str) -> Evidence:
         """What a match says of one of its arms: as if its trials had been of that cell alone."""
-        return replace(
-            self,
-            trials=tuple(
+        if arm not in self._of_arms:
+            trials = (
                 {**trial, "arms": {"anchor": trial["arms"]["anchor"], "cell": trial["arms"][arm]}}
                 for trial in self.trials
-            ),
-        )
+            )
+            self._of_arms[arm] = replace(self, trials=tuple(trials))
+        return self._of_arms[arm]
+
+    @cached_property
+    def _of_arms(self) -> dict[str, Evidence]:
+        return {}
+
+    @cached_property
+    def _middles(self) -> dict[tuple[str, str], float | None]:
+        return {}
 
     def log_ratios(self, over: str = "anchor", arm: str = "cell") -> list[list[float]]:
         """For each trial, log(time of the arm `over` / time of `arm`) of each of its rounds."""
@@ -71,7 +79,9 @@ class Evidence:
 
     def middle(self, arm: str, what: str) -> float | None:
         """The median over all trials and rounds of an arm's `what`; `None` where it was never recorded."""
-        return middle(self.trials, arm, what)
+        if (arm, what) not in self._middles:  # asked for again and again, by flags and sentences
+            self._middles[arm, what] = middle(self.trials, arm, what)
+        return self._middles[arm, what]
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ import importlib.util
 import logging
 import pickle
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -142,12 +143,27 @@ def _cluster(sweep: Sweep, log: Path) -> Iterator[Mapping[str, str]]:
     if not any(cell.clustered for cell in sweep.measured):
         yield {}
     elif sweep.runner != runners.HERE:
-        yield {"RAY_ADDRESS": cluster.CLUSTER}
+        yield {"RAY_ADDRESS": cluster.CLUSTER, _SERVES_AT: cluster.ADDRESS}
     elif sweep.address == cluster.LOCAL:
         with cluster.open_driver(log) as driver:
             yield driver.open(sweep.address, keepers=None)
     else:
-        yield {"RAY_ADDRESS": sweep.address}
+        yield {"RAY_ADDRESS": sweep.address, _SERVES_AT: _own_address(sweep.address)}
+
+
+_SERVES_AT = "PIPELINE_NODE_ADDRESS"
+"""Where a server that inputs start can be reached by a cluster's workers."""
+
+
+def _own_address(address: str) -> str:
+    """This machine's, as the other one sees it; no packet is sent."""
+    host = address.rpartition(":")[0].strip("[]") or "192.0.2.1"  # auto: any, by the way that leads out
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe, suppress(OSError):
+        probe.connect((host, 9))
+        found: str = probe.getsockname()[0]
+        return found
+    return "127.0.0.1"
 
 
 def _write(pickled: bytes | None, scratch: Path) -> Path | None:

@@ -96,7 +96,7 @@ class Bag:
                 }
         elif record["kind"] in ("trial", "play-off") and record["cell"] in self._cells:
             id_ = _key(record["cell"], record.get("leader"))
-            self._trials.setdefault(id_, []).append(record)
+            self._trials.setdefault(id_, []).append(_without_spans(record))
             self._under_way.get(id_, set()).discard(record["trial"])
             self._progress.pop(id_, None)
 
@@ -261,6 +261,15 @@ class Bags:
             (bag,) = self._bags.values()
             return bag.progress()
         return {f"{kind} {id_}": each for kind, bag in self._bags.items() for id_, each in bag.progress().items()}
+
+
+def _without_spans(record: Record) -> Record:
+    """As much as is needed to go on: spans are large, and a sweep may have a million trials."""
+    arms = {
+        name: {key: value for key, value in arm.items() if key != "spans"}
+        for name, arm in record.get("arms", {}).items()
+    }
+    return {**record, "arms": arms, "printed": {}}
 
 
 def _match_id(cell: Cell, leader: Cell | None) -> str:

@@ -29,6 +29,8 @@ def _options(name: str, **chosen: Any) -> dict[str, Any]:
 
 def _variants() -> Iterator[Any]:
     for name in BACKENDS:
+        if name == "ray":  # its workers are a cluster's: tests/cluster/test_backend.py
+            continue
         options = _options(name)
         methods = ["fork", "forkserver", "spawn"] if "start_method" in options else [None]
         for method in methods:
@@ -53,7 +55,7 @@ def _meet(port: int) -> tuple[int, int]:
     return os.getpid(), threading.get_ident()
 
 
-def _let_go(listener: socket.socket, expected: int) -> None:
+def let_go(listener: socket.socket, expected: int) -> None:
     """Let `expected` callers go once all of them are there at the same time."""
     callers = [listener.accept()[0] for _ in range(expected)]
     for caller in callers:
@@ -85,7 +87,7 @@ class TestEveryBackend:
         """That many tasks wait for one another, and all of them come through, each from a worker of its own."""
         workers = 1 if name == "serial" else 3
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            doorman = threading.Thread(target=_let_go, args=(listener, workers))
+            doorman = threading.Thread(target=let_go, args=(listener, workers))
             doorman.start()
             with backends.find(name)(workers, options, []) as pool:
                 met = pool.map(_meet, [listener.getsockname()[1]] * workers)

@@ -184,11 +184,11 @@ class TestInstrument:
         assert (told["instrumented"]["cpu_s"] is not None) is is_counted
 
     def test_reset_comes_before_the_batch(self) -> None:
-        """Once; tasks that do nothing need none."""
+        """Before each of them; tasks that do nothing need none."""
         happened: list[Any] = []
         workload = Workload(happened.append, None, [1, 2], 2, lambda: happened.append("reset"))
         _instrument(workload)
-        assert happened == ["reset", 1, 2]
+        assert happened == ["reset", 1, 2] * instrument.BATCHES
 
     def test_nothing_gives_what_the_tasks_gave(self) -> None:
         """In turn, to as many calls of the map with the same inputs, also where a job fills its list anew."""

@@ -22,7 +22,7 @@ from .rounds import Arm, ArmFailed, Rounds, ask
 #: So often, at most, the machine's capacity is probed between the rounds of a trial.
 PROBES = 4
 #: An arm runs so many batches, at most about, to tell where its time goes.
-INSTRUMENTED_BATCHES = 5
+INSTRUMENTED_BATCHES = 7
 
 START_ARM = Callable[[str, Message], AbstractContextManager[Arm]]
 

@@ -21,9 +21,9 @@ from ..errors import InputError
 
 LOCAL = "local"
 """The address of a cluster that is started here and ends with the sweep."""
-FOLDER, SHIPPED, PICKLED, CLUSTER = "@folder", "@shipped", "@pickled", "@cluster"
-"""What stands in a message for the user's folder, for our own experiments, for the file of pickled inputs, and for the
-cluster's address: only the node knows these places."""
+FOLDER, SHIPPED, PICKLED, CLUSTER, ADDRESS = "@folder", "@shipped", "@pickled", "@cluster", "@address"
+"""What stands in a message for the user's folder, for our own experiments, for the file of pickled inputs, for the
+cluster's address and for the node's own: only the node knows them."""
 _DRIVER = "import sys; sys.path.insert(0, sys.argv[1]); from pipeline.cluster.driver import main; main()"
 _PATIENCE_S = 20.0
 OPENS_S = 120.0

@@ -22,13 +22,15 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ..bench import travel
 from ..bench.messages import Message, receive, send, take_over_standard_streams
-from . import CLUSTER, FOLDER, LOCAL, PICKLED, SHIPPED, keeper
+from . import ADDRESS, CLUSTER, FOLDER, LOCAL, PICKLED, SHIPPED, keeper
 
 #: Nodes that joined or left are looked for so often.
 EVERY_S = 1.0
 
 #: Whoever does not answer in this time is not there.
 KNOCK_S = 10.0
+
+_NAMES = {"folder": FOLDER, "shipped": SHIPPED, "pickled": PICKLED, "cluster": CLUSTER, "address": ADDRESS}
 
 Tell = Callable[[Message], None]
 
@@ -161,7 +163,7 @@ class _Nodes:
                 scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False),
                 max_restarts=0,
             )
-            .remote(self._library, {"folder": FOLDER, "shipped": SHIPPED, "pickled": PICKLED, "cluster": CLUSTER})
+            .remote(self._library, _NAMES)
         )
 
     def run(self, node: str, key: int, description: Message) -> None:

@@ -32,7 +32,7 @@ class Keeper:
     def __init__(self, packed: bytes, names: dict[str, str]) -> None:
         """Unpack the measured side, a zip file, into a private folder, which goes with the keeper's process.
 
-        `names` are those by which messages call the places: folder, shipped, pickled, cluster.
+        `names` are those by which messages call the places: folder, shipped, pickled, cluster, address.
         """
         self._names = names
         self._scratch = Path(tempfile.mkdtemp(prefix="pipeline-"))
@@ -69,6 +69,7 @@ class Keeper:
             self._names["shipped"]: str(self._library / "shipped"),
             self._names["pickled"]: str(self._scratch / "inputs.pickle"),
             self._names["cluster"]: ray.get_runtime_context().gcs_address,
+            self._names["address"]: ray.util.get_node_ip_address(),
         }
         if pickled is not None:
             self._scratch.joinpath("inputs.pickle").write_bytes(pickled)

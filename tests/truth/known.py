@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 _LOCK = threading.Lock()
-_TEXT = bytes(range(256)) * 400
+_TEXT = bytes(range(256)) * 4_000
 
 
 def wait(_: object, seconds: float = 0.02) -> None:
@@ -48,7 +48,7 @@ def derive_in_turn(each: int, rounds: int = 20_000) -> bytes:
 
 
 def compress(each: int) -> int:
-    """Computes without the GIL, on 100 kB."""
+    """Computes without the GIL, on 1 MB."""
     return len(zlib.compress(_TEXT[each % 256 :], 6))
 
 

@@ -1,0 +1,103 @@
+"""The contract of tests/test_backends.py for a pool whose workers are a cluster's, through real arms."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..test_backends import let_go
+from ..trials import describe, describe_arm, measure
+from .conftest import NODES, Cluster
+
+TASKS = """
+import threading
+def square(x):
+    return x * x
+def lock(x):
+    return threading.Lock()
+"""
+
+
+@pytest.fixture(params=["actor", "task"])
+def cell(request: pytest.FixtureRequest, cluster: Cluster) -> dict[str, Any]:
+    """An arm of two workers on the cluster."""
+    arm = describe_arm("cell", "ray", 2, RAY_ADDRESS=cluster.address, **cluster.environment)
+    return {**arm, "options": {"chunksize": 1, "style": request.param, "placement": "spread"}}
+
+
+def _measure(folder: Path, cell: dict[str, Any], task: str, **workload: Any) -> dict[str, Any]:
+    folder.joinpath("tasks.py").write_text(TASKS)
+    return measure(describe(folder, cell, workload={"task": f"tasks:{task}", **workload}, spans=5))
+
+
+def test_its_results_are_those_of_a_loop(tmp_path: Path, cell: dict[str, Any]) -> None:
+    """In order; and where the workers are, and where their time goes, is in the record."""
+    reply = _measure(tmp_path, cell, "square", inputs=20)
+    assert reply["status"] == "measured", reply
+    told = reply["arms"]["cell"]
+    assert told["answers"] == "alike"
+    assert sum(told["placed"].values()) == 2
+    assert len(told["placed"]) == 2
+    assert told["cpu_s"][0] > 0
+    assert told["instrumented"]["tasks"] == 20
+
+
+def test_it_raises_what_the_task_raises(tmp_path: Path, cell: dict[str, Any]) -> None:
+    """Without Ray's wrapping."""
+    source = "import sys\ndef task(x):\n    if x == 3 and 'ray' in sys.modules:\n        raise ValueError('three')\n"
+    tmp_path.joinpath("fails.py").write_text(source)
+    reply = measure(describe(tmp_path, cell, workload={"task": "fails:task"}))
+    assert (reply["status"], reply["reason"]) == ("failed", "ValueError: three")
+
+
+def test_a_worker_that_ends_itself_is_a_crash(tmp_path: Path, cell: dict[str, Any]) -> None:
+    """Once: Ray is not asked to try again."""
+    tmp_path.joinpath("ends.py").write_text(
+        "import os, pathlib, sys\n"
+        "def task(x):\n"
+        "    if 'ray' in sys.modules:\n"
+        "        pathlib.Path('ended').open('a').write('.')\n"
+        "        os._exit(3)\n"
+    )
+    reply = measure(describe(tmp_path, cell, workload={"task": "ends:task", "inputs": 1}))
+    assert reply["status"] == "crashed", reply
+
+
+def test_results_that_cannot_be_pickled_fail_the_cell(tmp_path: Path, cell: dict[str, Any]) -> None:
+    """With the reason."""
+    reply = _measure(tmp_path, cell, "lock", check="none")
+    assert reply["status"] == "failed"
+    assert "pickle" in reply["reason"]
+
+
+def test_it_runs_as_many_tasks_at_once_as_it_has_workers(tmp_path: Path, cell: dict[str, Any]) -> None:
+    """They wait for one another; the plain loop, which comes one by one, waits for nobody."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        doorman = threading.Thread(target=let_go, args=(listener, 2), daemon=True)
+        doorman.start()
+        source = (
+            "import socket, sys\n"
+            "def task(port):\n"
+            "    if 'ray' in sys.modules:\n"
+            "        with socket.create_connection(('127.0.0.1', port)) as connection:\n"
+            "            connection.recv(1)\n"
+        )
+        tmp_path.joinpath("meets.py").write_text(source)
+        port = listener.getsockname()[1]
+        workload = {"task": "meets:task", "inputs": [port, port]}
+        reply = measure(describe(tmp_path, cell, workload=workload, cold=True, rounds=1))
+        doorman.join(30)
+    assert reply["status"] == "measured", reply
+
+
+def test_more_workers_than_cpus_share_them(tmp_path: Path, cluster: Cluster) -> None:
+    """As the threads and processes of other pools do."""
+    arm = describe_arm("cell", "ray", 2 * NODES, RAY_ADDRESS=cluster.address, **cluster.environment)
+    arm["options"] = {"chunksize": 1, "style": "actor", "placement": "pack"}
+    reply = _measure(tmp_path, arm, "square", inputs=12)
+    assert reply["status"] == "measured", reply
+    assert sum(reply["arms"]["cell"]["placed"].values()) == 2 * NODES
