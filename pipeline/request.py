@@ -14,7 +14,7 @@ from .sweep import Turn
 
 SPANS = 2_000
 """So many tasks of an instrumented batch are journalled with their start, end and worker."""
-INSTRUMENTED = 3
+INSTRUMENTED = 6
 """Trials of a cell in which a batch is instrumented: a batch costs its time."""
 
 

@@ -13,7 +13,7 @@ from .spans import Spans, imbalance_s
 from .workload import Map, Workload
 
 #: So many batches are run, as far as all of them last this long at most; the one of median length is told of.
-BATCHES, BATCHES_NS = 9, 600_000_000
+BATCHES, BATCHES_NS = 5, 300_000_000
 SHORTEST_TASK_S = 50e-6
 """In shorter tasks, reading CPU time and run-queue wait would measure itself."""
 
