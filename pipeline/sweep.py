@@ -88,6 +88,7 @@ class Bag:
         """Take a journal record into account."""
         if record["kind"] == "preflight":
             self._preflights[record["workload"]] = record
+            self._progress.clear()
             if record["status"] == "measured":
                 self._plans |= {
                     cell.id: plan_cell(self._sweep.measure, Preflight.of(record), clustered=cell.clustered)
@@ -184,8 +185,8 @@ class Bag:
     def _progress_of(self, cell: Cell, leader: Cell | None, plan: Plan | None) -> CellProgress:
         trials = self._trials.get(_match_id(cell, leader), [])
         evidence = gather(trials, self._preflights.get(cell.workload.id))
-        if plan is None:
-            return CellProgress(cell, leader, evidence, ALPHA, 0)
+        if plan is None:  # the look at its workload failed, or is still to come
+            return CellProgress(cell, leader, evidence, ALPHA, int(cell.workload.id not in self._preflights))
         measure = self._sweep.measure
         alpha, target, least = plan.each_look(), measure.target, 1
         if leader is not None:

@@ -145,6 +145,30 @@ def test_a_lost_trial_is_taken_again_and_not_for_ever() -> None:
     assert bag.progress()[_cell(1).id].evidence.status == "failed"
 
 
+def test_a_cell_waits_for_the_look_at_its_workload() -> None:
+    """Also where its progress was asked for before."""
+    bag = Bag(_sweep(), [])
+    assert bag.next() is None
+    assert not any(each.done for each in bag.progress().values())
+    bag.add(PREFLIGHT)
+    assert bag.next() is not None
+
+
+def test_trials_that_are_under_way_are_not_begun_again_nor_beyond_the_next_look() -> None:
+    """As many of each cell as there are up to the look, each with a number of its own; those lost come again."""
+    bag = Bag(_sweep(), [PREFLIGHT])
+    taken = []
+    while (turn := bag.take()) is not None:
+        taken.append(turn)
+    assert sorted((turn.id, turn.trial) for turn in taken) == sorted(
+        (_cell(n).id, t) for n in range(1, 6) for t in range(4)
+    )
+    bag.add(_trial(taken[0], status="not run"))
+    again = bag.take()
+    assert again is not None
+    assert (again.id, again.trial, again.attempt) == (taken[0].id, taken[0].trial, 2)
+
+
 def test_a_workload_whose_preflight_failed_is_not_measured() -> None:
     """Its cells carry the preflight's reason."""
     failed = {**PREFLIGHT, "status": "failed", "reason": "ValueError: no", "traceback": "..."}

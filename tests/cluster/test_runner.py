@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ..conftest import LEAST, Finished
+from ..conftest import LEAST, Command, Finished
 from .conftest import NODES, Cluster, OnCluster
 
 SLEEP = ("workload=sleep", "workload.inputs=4", "backend=thread", "workers=1,2,3,4", "measure=quick")
@@ -164,3 +164,23 @@ def test_nodes_of_another_kind_have_cells_of_their_own(on_cluster: OnCluster, cl
     verdicts = json.loads((done.run / "verdict.json").read_text())["workloads"]
     assert len(verdicts) == 2
     assert all("core" in name for name in verdicts)
+
+
+def test_cells_of_the_cluster_itself_run_among_the_others(on_cluster: OnCluster) -> None:
+    """When no other trial runs: then its nodes' CPUs are theirs, and their workers are where they were asked to be."""
+    cells = ("workload=sleep", "workload.inputs=6", "backend=thread,ray", "backend.placement=spread", "workers=2,3")
+    done = on_cluster(*cells, *LEAST, "-m")
+    assert done.status == 0, done.err
+    placed = [trial["arms"]["cell"]["placed"] for trial in done.records("trial") if "placed" in trial["arms"]["cell"]]
+    assert sorted(sum(each.values()) for each in placed) == [2, 3]
+    assert all(len(each) == sum(each.values()) for each in placed)
+
+
+def test_a_local_sweep_starts_a_cluster_of_its_own_and_leaves_none(pipeline: Command) -> None:
+    """Once for all of its cells."""
+    done = pipeline("workload=cpu", "workload.inputs=4", "backend=process,ray", "workers=2", *LEAST, "-m")
+    assert done.status == 0, done.err
+    assert "2 Ray workers" in done.out
+    assert "Traceback" not in done.err
+    placed = [trial["arms"]["cell"].get("placed") for trial in done.records("trial")]
+    assert sum(each is not None for each in placed) == 1
