@@ -57,7 +57,8 @@ def attribute(cell: Record, evidence: Evidence) -> Parts | None:
         return None
 
     def unlike(pair: tuple[dict[str, Any], Record]) -> float:
-        loop_s, pool_s = pair[0]["wall_s"], pair[1]["instrumented"]["wall_s"]
+        loop_s: float = pair[0]["wall_s"]
+        pool_s: float = pair[1]["instrumented"]["wall_s"]
         return abs(loop_s / serial_s - 1) + abs(pool_s / batch_s - 1)
 
     anchor, arm = min(measured, key=unlike)

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from pipeline import bench
+from pipeline.cluster import LOCAL, open_driver
 
 from .figure import Figure, wall_s
 
@@ -19,7 +25,7 @@ def run() -> list[Figure]:
     if importlib.util.find_spec("ray") is None:
         return []
     with tempfile.TemporaryDirectory() as name:
-        return _small(Path(name))
+        return [*_small(Path(name)), *_dispatch(Path(name))]
 
 
 def _small(folder: Path) -> list[Figure]:
@@ -32,6 +38,72 @@ def _small(folder: Path) -> list[Figure]:
         Figure("24 cells on the ray runner, one node, in s", whole_s, 10, detail="Ray's start and the report included"),
         Figure("what a trial costs more there than here, in ms", (between_s[0] - between_s[1]) * 1e3, 150),
     ]
+
+
+def _dispatch(folder: Path) -> list[Figure]:
+    """The map beside a bare loop over actors of the same kind, taking turns; and the shortest task that pays."""
+    folder.joinpath("pipeline_bench").symlink_to(Path(bench.__file__).parent)
+    with open_driver(folder / "log") as driver:
+        environment = driver.open(LOCAL, keepers=None)
+        done = subprocess.run(
+            [sys.executable, "-c", _DISPATCH, str(folder)],
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    ratio, break_even_us = map(float, done.stdout.split())
+    return [
+        Figure("map of backend=ray against a bare loop over its actors", ratio, 1.05),
+        Figure("shortest task at which 2 workers are half as good as could be, in us", break_even_us, 50),
+    ]
+
+
+_DISPATCH = """
+import sys, time
+from statistics import median
+sys.path.append(sys.argv[1])
+import ray
+from pipeline_bench.backends import ray as backend
+
+def spin(us):
+    until = time.perf_counter() + us * 1e-6
+    while time.perf_counter() < until:
+        pass
+
+def timed(call):
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+class Bare:
+    def run(self, chunk):
+        return [spin(each) for each in chunk]
+
+N = 4000
+options = {"style": "actor", "placement": "pack", "chunksize": N // 8}
+with backend.open_pool(2, options, []) as pool:
+    actors = [ray.remote(Bare).options(num_cpus=0).remote() for _ in range(2)]
+    def bare(inputs):
+        size = N // 8
+        asked = [actors[i % 2].run.remote(inputs[i * size:(i + 1) * size]) for i in range(8)]
+        return [each for chunk in ray.get(asked) for each in chunk]
+    inputs = [20.0] * N
+    for _ in range(3):
+        pool.map(spin, inputs), bare(inputs)
+    pairs = [(timed(lambda: pool.map(spin, inputs)), timed(lambda: bare(inputs))) for _ in range(15)]
+    ratio = median(ours / theirs for ours, theirs in pairs)
+    found = 1000.0
+    for us in (5.0, 10.0, 20.0, 30.0, 50.0, 100.0, 200.0):
+        inputs = [us] * N
+        efficiency = median(
+            timed(lambda: [spin(each) for each in inputs]) / timed(lambda: pool.map(spin, inputs)) / 2 for _ in range(5)
+        )
+        if efficiency >= 0.5:
+            found = us
+            break
+    print(ratio, found)
+"""
 
 
 def _between_s(folder: Path, name: str) -> float:
