@@ -90,7 +90,7 @@ def measure(request: Request, display: Display) -> Session:
         return Session(found.path, was_finished=True)
     with ExitStack() as stack:
         interruption = stack.enter_context(heed_signals())
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pipeline-")))
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pipeline-", ignore_cleanup_errors=True)))
         log = scratch / "cluster.log"
         pickled = _write(request.pickled, scratch)
         descriptions = Descriptions(request, pickled, stack.enter_context(_cluster(sweep, log)))

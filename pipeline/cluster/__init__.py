@@ -26,6 +26,7 @@ FOLDER, SHIPPED, PICKLED, CLUSTER, ADDRESS = "@folder", "@shipped", "@pickled", 
 cluster's address and for the node's own: only the node knows them."""
 _DRIVER = "import sys; sys.path.insert(0, sys.argv[1]); from pipeline.cluster.driver import main; main()"
 _PATIENCE_S = 20.0
+LONGEST = 40
 OPENS_S = 120.0
 """So long may it take to connect, or to start a cluster."""
 
@@ -82,7 +83,9 @@ class Driver:
         Raises:
             InputError: there is none, or no Ray.
         """
-        self.tell("open", address=address, **details)
+        # Paths of sockets below it may have a hundred characters; otherwise it is where Ray has it.
+        scratch = self._log.with_name("ray")
+        self.tell("open", address=address, scratch=str(scratch) if len(str(scratch)) < LONGEST else None, **details)
         message = self.receive(OPENS_S)
         if message is None:
             raise InputError(f"cluster.address={address}: Ray did not connect within {OPENS_S:.0f} s; see {self._log}")

@@ -63,7 +63,7 @@ def _open(command: Message, tell: Tell) -> _Nodes | None:
     address = command["address"]
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     # Only a cluster of our own: on others these are for whoever started them to choose.
-    ours = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"} if address == LOCAL else {}
+    ours = {"include_dashboard": False, "_temp_dir": command["scratch"]} if address == LOCAL else {}
     travels = {} if command["keepers"] is None else {"runtime_env": travel.working_dir(command["keepers"]["folder"])}
     try:
         _knock(address)

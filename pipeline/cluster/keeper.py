@@ -23,7 +23,16 @@ from typing import Any
 
 import ray
 
-_KEEPER = "import sys; sys.path.insert(0, sys.argv[1]); from pipeline_bench.keeper import main; main()"
+# No child of the actor's: Ray kills those at once when the actor ends, and the keeper has to tidy up.
+_KEEPER = """
+import os, sys
+if os.fork():
+    os._exit(0)
+os.setsid()
+sys.path.insert(0, sys.argv[1])
+from pipeline_bench.keeper import main
+main()
+"""
 
 
 class Keeper:
@@ -46,13 +55,14 @@ class Keeper:
         self._process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
+        started = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _KEEPER, str(self._library), str(self._scratch)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=_users_environment(),
-            start_new_session=True,
         )
+        started.wait()
+        return started
 
     def describe(self) -> dict[str, Any] | None:
         """What the node is, and whether it has a version of this package of its own."""
@@ -83,8 +93,6 @@ class Keeper:
             if "done" in reply:
                 done: dict[str, Any] = reply["done"]
                 return done
-        self._process.kill()
-        self._process.wait()
         self._orphans.end(self._library)
         self._process = self._start()
         return None

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -127,11 +128,14 @@ def test_a_killed_conductor_leaves_nothing_behind_and_is_resumed(on_cluster: OnC
     """By the same command, which takes only what is missing."""
     started = on_cluster.start(*SLEEP, "-m")
     journal = _wait_for(started, on_cluster.folder, b"trial", 3)
+    scratch = list(Path(tempfile.gettempdir()).glob("pipeline-*/library/shipped"))
+    assert len(scratch) >= NODES
     started.send_signal(signal.SIGKILL)
     started.communicate()
     before = [json.loads(line) for line in journal.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
     for pid in _keepers():
         _await_end(pid)
+    assert not any(each.exists() for each in scratch)
     done = on_cluster(*SLEEP, "-m")
     assert done.status == 0, done.err
     assert done.run == journal.parent
@@ -184,3 +188,4 @@ def test_a_local_sweep_starts_a_cluster_of_its_own_and_leaves_none(pipeline: Com
     assert "Traceback" not in done.err
     placed = [trial["arms"]["cell"].get("placed") for trial in done.records("trial")]
     assert sum(each is not None for each in placed) == 1
+    assert not list(Path(tempfile.gettempdir()).glob("pipeline-*/ray"))

@@ -202,29 +202,27 @@ _STYLES: dict[str, Callable[[int, _Placing, _Setting], _Crew]] = {"actor": _Acto
 def _map(crew: _Crew, function: Callable[[Any], Any], inputs: Sequence[Any], chunksize: int) -> list[Any]:
     """All results, in order; `AHEAD` chunks are with every worker, and who is done gets the next."""
     crew.hold(function)
-    results: list[list[Any]] = [[]] * -(-len(inputs) // chunksize)
-    waiting = iter(range(len(results)))
-    running: dict[ray.ObjectRef, tuple[int, int]] = {}
+    waiting = iter(range(0, len(inputs), chunksize))
+    given: list[ray.ObjectRef] = []
+    running: dict[ray.ObjectRef, int] = {}
 
     def give(worker: int) -> None:
-        number = next(waiting, None)
-        if number is not None:
-            chunk = inputs[number * chunksize : (number + 1) * chunksize]
-            running[crew.submit(worker, chunk)] = number, worker
+        at = next(waiting, None)
+        if at is not None:
+            given.append(crew.submit(worker, inputs[at : at + chunksize]))
+            running[given[-1]] = worker
 
     for _ in range(AHEAD):
         for worker in range(len(crew.workers)):
             give(worker)
     while running:
         (done,), _ = ray.wait(list(running), num_returns=1)
-        number, worker = running.pop(done)
-        give(worker)
-        results[number] = _get(done)
-    return [result for chunk in results for result in chunk]
+        give(running.pop(done))
+    return [result for chunk in _get(given) for result in chunk]
 
 
-def _get(reference: ray.ObjectRef) -> Any:
-    """What it refers to; what the measured code raised is raised as it was."""
+def _get(reference: Any) -> Any:
+    """What a reference, or a list of them, refers to; what the measured code raised is raised as it was."""
     try:
         return ray.get(reference)
     except RayTaskError as error:
