@@ -335,7 +335,7 @@ def test_help_and_cfg_are_there(pipeline: Command) -> None:
     """Help tells groups and examples; --cfg job prints what would be measured."""
     helped = pipeline("--help")
     assert helped.status == 0
-    assert "backend: process, serial, thread" in helped.out
+    assert "backend: process, ray, serial, thread" in helped.out
     assert helped.out.count("python -m pipeline ") >= 5
     shown = pipeline("workload=cpu", "workers=7", "--cfg", "job")
     assert yaml.safe_load(shown.out)["workers"] == 7

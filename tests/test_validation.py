@@ -106,7 +106,11 @@ def refusal(*changes: dict[str, Any]) -> str:
         ("measure.budget", 3, "measure.budget=3: there is no such key; did you mean measure.budget_s? There are"),
         ("wokers", 3, "wokers=3: there is no such key; did you mean workers? There are"),
         ("workload.tsk", "a:b", "workload.tsk='a:b': there is no such key; did you mean workload.task? There are"),
-        ("backend.chunk", 3, "backend.chunk=3: there is no such key; did you mean backend.chunksize? There are"),
+        (
+            "backend.chunksizes",
+            3,
+            "backend.chunksizes=3: there is no such key; did you mean backend.chunksize? There are",
+        ),
         ("backend.chunksize", 0, "backend.chunksize=0 is too small; write 1 or more"),
         ("backend.chunksize", "big", "backend.chunksize=big: text is no whole number; write auto or 1, 2, ..."),
         (

@@ -20,14 +20,16 @@ def config_yaml(run: Run) -> str:
     import yaml
 
     resolved = {key: run.header[key] for key in _RESOLVED}
+    resolved["cells"] = [{key: value for key, value in cell.items() if key != "kind"} for cell in resolved["cells"]]
     dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     text = yaml.dump(resolved, Dumper=dumper, sort_keys=False, allow_unicode=True, width=120)
     return str(text)
 
 
 def environment_json(run: Run) -> str:
-    """Where it was measured."""
-    return _json(run.header["surroundings"])
+    """Where it was measured: this machine, and what nodes there were, if it was on a cluster's."""
+    nodes = [{"node": each["node"], **each["about"]} for each in run.records if each["kind"] == "node"]
+    return _json({**run.header["surroundings"], **({"nodes": nodes} if nodes else {})})
 
 
 def verdict_json(verdicts: list[Verdict]) -> str:
