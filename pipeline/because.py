@@ -193,7 +193,8 @@ def where_time_is_lost(candidates: Sequence[Candidate]) -> list[str]:
             continue
         part = max(losses, key=lambda what: losses[what])
         lost_s: float = losses[part]
-        if lost_s > max(_MUCH * batch_s, abs(parts.unexplained_s)):
+        # Where parts do not sum up to the batch, as dispatch may overlap with work, the largest one may be none.
+        if lost_s > _MUCH * batch_s >= abs(parts.unexplained_s):
             share = f"{lost_s / batch_s:.0%} of a batch"
             said.append(f"What most keeps {each.name} from their ideal is {_LOSSES[part]}: {share}.")
     return said
