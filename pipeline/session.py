@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,6 +26,9 @@ from .journal import Journal, Record
 from .request import Descriptions, Request, version_of
 from .runners import Assignment, Joined, Left, Outcome, Place, Progress, Runner, Started, Waiting
 from .sweep import Bags, CellProgress, Turn
+
+_SERVES_AT = "PIPELINE_NODE_ADDRESS"
+"""Where a server that inputs start can be reached by a cluster's workers."""
 
 _log = logging.getLogger("pipeline")
 _log.setLevel(logging.INFO)
@@ -139,31 +142,26 @@ def measure(request: Request, display: Display) -> Session:
 
 @contextmanager
 def _cluster(sweep: Sweep, log: Path) -> Iterator[Mapping[str, str]]:
-    """The variables by which arms find the cluster of their workers: one of our own is there as long as the block."""
+    """The variables by which arms find the cluster of their workers, which is seen to be there as long as the block."""
     if not any(cell.clustered for cell in sweep.measured):
         yield {}
     elif sweep.runner != runners.HERE:
         yield {"RAY_ADDRESS": cluster.CLUSTER, _SERVES_AT: cluster.ADDRESS}
-    elif sweep.address == cluster.LOCAL:
-        with cluster.open_driver(log) as driver:
-            yield driver.open(sweep.address, keepers=None)
     else:
-        yield {"RAY_ADDRESS": sweep.address, _SERVES_AT: _own_address(sweep.address)}
-
-
-_SERVES_AT = "PIPELINE_NODE_ADDRESS"
-"""Where a server that inputs start can be reached by a cluster's workers."""
+        with cluster.open_driver(log) as driver:
+            found = driver.open(sweep.address, keepers=None)
+            own = {} if sweep.address == cluster.LOCAL else {_SERVES_AT: _own_address(found["RAY_ADDRESS"])}
+            yield {**found, **own}
 
 
 def _own_address(address: str) -> str:
-    """This machine's, as the other one sees it; no packet is sent."""
-    host = address.rpartition(":")[0].strip("[]") or "192.0.2.1"  # auto: any, by the way that leads out
+    """This machine's, as the cluster's head sees it; no packet is sent."""
+    host = address.rpartition(":")[0].strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe, suppress(OSError):
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
         probe.connect((host, 9))
         found: str = probe.getsockname()[0]
         return found
-    return "127.0.0.1"
 
 
 def _write(pickled: bytes | None, scratch: Path) -> Path | None:

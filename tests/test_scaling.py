@@ -265,8 +265,8 @@ def test_importing_it_is_cheap() -> None:
 def test_intervals_hold_the_truth_under_every_noise() -> None:
     """Serial share, contention and coherency of random curves: in far over 95 % of the cases; `make truth` has more."""
     rates = [
-        *curves.coverage(1, curves.LAWFUL, curves.WIDE, curves.DEFAULT, 96),
-        *curves.coverage(2, curves.PEAKED, curves.WIDE, curves.DEFAULT, 96),
+        *curves.coverage(curves.play(1, curves.LAWFUL, curves.WIDE, curves.DEFAULT, 96), curves.WIDE),
+        *curves.coverage(curves.play(2, curves.PEAKED, curves.WIDE, curves.DEFAULT, 96), curves.WIDE),
     ]
     assert len(rates) == 6
     for rate in rates:
@@ -280,12 +280,17 @@ def test_a_serial_share_is_recovered_within_a_hundredth() -> None:
 
 def test_no_peak_is_invented() -> None:
     """Lines, serial shares, locks, cores, hardware threads: none of them has one, and most bend as if they had."""
-    assert curves.invented_peaks(4, curves.PEAKLESS, curves.WIDE, curves.DEFAULT, 216).hits == 0
-    assert curves.peaks_by_coefficients(4, curves.PEAKLESS, curves.WIDE, curves.DEFAULT, 216).share > 0.05
+    assert curves.invented_peaks(curves.play(4, curves.PEAKLESS, curves.WIDE, curves.DEFAULT, 216)).hits == 0
+    assert (
+        curves.peaks_by_coefficients(
+            curves.play(4, curves.PEAKLESS, curves.WIDE, curves.DEFAULT, 216), curves.WIDE
+        ).share
+        > 0.05
+    )
 
 
 def test_peaks_within_the_counts_are_found() -> None:
     """Mostly, that is where half as many workers again were measured too."""
-    rate = curves.found_peaks(5, [curves.peaked], curves.WIDE, curves.DEFAULT, 96)
+    rate = curves.found_peaks(curves.play(5, [curves.peaked], curves.WIDE, curves.DEFAULT, 96), curves.WIDE)
     assert rate.tried >= 80
     assert rate.share >= 0.8

@@ -7,29 +7,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-STAYS = [
-    ".git",
-    ".hg",
-    ".svn",
-    ".venv",
-    "venv",
-    "env",
-    "node_modules",
-    "__pycache__",
-    ".mypy_cache",
-    ".ruff_cache",
-    ".pytest_cache",
-    ".ipynb_checkpoints",
-    "outputs",
-    "build",
-    "dist",
-]
-"""Folders, wherever they are: what tools made, and what a node has or makes itself."""
+_ANYWHERE = ["__pycache__", "node_modules", ".git", ".hg", ".svn", ".mypy_cache", ".ruff_cache", ".pytest_cache"]
+_AT_THE_TOP = ["outputs", "build", "dist"]
+"""Folders that tools made. Those of the second kind may be somebody's package further down."""
 
 
 def working_dir(folder: str) -> dict[str, Any]:
     """Ray's runtime environment that brings the folder to a worker, as its own."""
-    return {"working_dir": folder, "excludes": [f"{each}/" for each in STAYS]}
+    top = [*_AT_THE_TOP, *_environments(Path(folder))]
+    return {"working_dir": folder, "excludes": [f"{each}/" for each in _ANYWHERE] + [f"/{each}/" for each in top]}
 
 
 def runtime_env(folder: str) -> dict[str, Any]:
@@ -39,10 +25,16 @@ def runtime_env(folder: str) -> dict[str, Any]:
 
 def size_bytes(folder: Path) -> int:
     """What travels of a folder."""
-    total = 0
+    total, top = 0, {*_AT_THE_TOP, *_environments(folder)}
     for path, folders, files in os.walk(folder):
-        folders[:] = [each for each in folders if each not in STAYS]
+        stays = {*_ANYWHERE, *(top if Path(path) == folder else ())}
+        folders[:] = [each for each in folders if each not in stays]
         for each in files:
             with suppress(OSError):  # a broken link
                 total += os.stat(os.path.join(path, each)).st_size  # noqa: PTH116, PTH118 - many of them
     return total
+
+
+def _environments(folder: Path) -> list[str]:
+    """The virtual environments in it, whatever they are called."""
+    return [path.parent.name for path in folder.glob("*/pyvenv.cfg")]

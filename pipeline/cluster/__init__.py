@@ -25,10 +25,12 @@ FOLDER, SHIPPED, PICKLED, CLUSTER, ADDRESS = "@folder", "@shipped", "@pickled", 
 """What stands in a message for the user's folder, for our own experiments, for the file of pickled inputs, for the
 cluster's address and for the node's own: only the node knows them."""
 _DRIVER = "import sys; sys.path.insert(0, sys.argv[1]); from pipeline.cluster.driver import main; main()"
-_PATIENCE_S = 20.0
-LONGEST = 40
 OPENS_S = 120.0
-"""So long may it take to connect, or to start a cluster."""
+"""So long may it take to connect, or to start a cluster,"""
+_LEAVES_S = 20.0
+"""and to leave it, or to take it down."""
+_LONGEST = 40
+"""Of the path of a folder for Ray's sockets, whose own paths may have a hundred characters."""
 
 
 class Driver:
@@ -83,9 +85,8 @@ class Driver:
         Raises:
             InputError: there is none, or no Ray.
         """
-        # Paths of sockets below it may have a hundred characters; otherwise it is where Ray has it.
-        scratch = self._log.with_name("ray")
-        self.tell("open", address=address, scratch=str(scratch) if len(str(scratch)) < LONGEST else None, **details)
+        scratch = str(self._log.with_name("ray"))
+        self.tell("open", address=address, scratch=scratch if len(scratch) <= _LONGEST else None, **details)
         message = self.receive(OPENS_S)
         if message is None:
             raise InputError(f"cluster.address={address}: Ray did not connect within {OPENS_S:.0f} s; see {self._log}")
@@ -100,7 +101,7 @@ class Driver:
         with suppress(OSError):
             self._process.stdin.close()
         try:
-            self._process.wait(_PATIENCE_S)
+            self._process.wait(_LEAVES_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

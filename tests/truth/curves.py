@@ -37,6 +37,8 @@ class Curve:
 
 
 Family = Callable[[np.random.Generator], Curve]
+Played = Iterator[tuple[Curve, StrongScaling]]
+"""Curves, and what is told of them."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ def play(
     effort: Effort | None,
     cases: int,
     models: Sequence[Model] = ALL_MODELS,
-) -> Iterator[tuple[Curve, StrongScaling]]:
+) -> Played:
     """Curves of all families under all models of noise in turn, and what is told of them.
 
     `effort` is `None` for the real stopping at its default.
@@ -184,18 +186,11 @@ def play(
         yield curve, strong_scaling(points)
 
 
-def coverage(
-    seed: int,
-    families: Sequence[Family],
-    counts: Sequence[int],
-    effort: Effort | None,
-    cases: int,
-    models: Sequence[Model] = ALL_MODELS,
-) -> list[Rate]:
+def coverage(played: Played, counts: Sequence[int]) -> list[Rate]:
     """How often the intervals hold the true f, sigma, kappa and peak; a true law that is refused counts as missed."""
     held: Counter[str] = Counter()
     tried: Counter[str] = Counter()
-    for curve, found in play(seed, families, counts, effort, cases, models):
+    for curve, found in played:
         for name, told, truth in _claims(curve, found, len(counts)):
             tried[name] += 1
             held[name] += told is not None and told.low - _ROUNDING <= truth <= told.high + _ROUNDING
@@ -212,50 +207,38 @@ def recovery(seed: int, counts: Sequence[int], effort: Effort | None, cases: int
     return Rate(f"Amdahl's f within {within}", sum(each <= within for each in off), cases)
 
 
-def invented_peaks(
-    seed: int,
-    families: Sequence[Family],
-    counts: Sequence[int],
-    effort: Effort | None,
-    cases: int,
-    models: Sequence[Model] = ALL_MODELS,
-) -> Rate:
+def invented_peaks(played: Played) -> Rate:
     """How often a peak is told of curves that have none, or none within reach."""
-    told = [_told_peak(found) is not None for _, found in play(seed, families, counts, effort, cases, models)]
-    return Rate("USL peaks told where there is none", sum(told), cases)
+    told = [_told_peak(found) is not None for _, found in played]
+    return Rate("USL peaks told where there is none", sum(told), len(told))
 
 
-def peaks_by_coefficients(
-    seed: int, families: Sequence[Family], counts: Sequence[int], effort: Effort | None, cases: int
-) -> Rate:
+def peaks_by_coefficients(played: Played, counts: Sequence[int]) -> Rate:
     """How often there would be one if it took no fall: kappa's interval above 0, a peak within 1.5 of the counts."""
-    told = 0
-    for _, found in play(seed, families, counts, effort, cases):
+    told = cases = 0
+    for _, found in played:
+        cases += 1
         if isinstance(found.usl, Law) and found.usl.kappa.low > 0:
             told += math.sqrt((1 - found.usl.sigma.estimate) / found.usl.kappa.estimate) <= 1.5 * counts[-1]
     return Rate("USL peaks where kappa's interval alone would tell them", told, cases)
 
 
-def found_peaks(
-    seed: int, families: Sequence[Family], counts: Sequence[int], effort: Effort | None, cases: int
-) -> Rate:
+def found_peaks(played: Played, counts: Sequence[int]) -> Rate:
     """How often the peak of a curve is told that has it below its largest count by a third."""
     told = [
         _told_peak(found) is not None
-        for curve, found in play(seed, families, counts, effort, cases)
+        for curve, found in played
         if curve.peak is not None and curve.peak < counts[-1] / 1.5
     ]
     return Rate("USL peaks told that are well within the counts", sum(told), len(told))
 
 
-def wrong_laws(
-    seed: int, families: Sequence[Family], counts: Sequence[int], effort: Effort | None, cases: int
-) -> list[Rate]:
+def wrong_laws(played: Played) -> list[Rate]:
     """How often Amdahl's law, and the USL, are told of curves that follow neither."""
-    told = list(play(seed, families, counts, effort, cases))
+    told = list(played)
     return [
-        Rate("Amdahl's law told of what is none", sum(isinstance(found.amdahl, Law) for _, found in told), cases),
-        Rate("the USL told of what is none", sum(isinstance(found.usl, Law) for _, found in told), cases),
+        Rate("Amdahl's law told of what is none", sum(isinstance(found.amdahl, Law) for _, found in told), len(told)),
+        Rate("the USL told of what is none", sum(isinstance(found.usl, Law) for _, found in told), len(told)),
     ]
 
 
