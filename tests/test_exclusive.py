@@ -87,7 +87,8 @@ def test_everybody_can_open_the_file_and_nobody_is_led_elsewhere(tmp_path: Path)
     place = tmp_path / "lock"
     with exclusive.machine("a\x1b[2Jb", print, place):
         assert stat.S_IMODE(place.stat().st_mode) == 0o666
-        assert "\x1b" not in exclusive._holder(os.open(place, os.O_RDONLY))
+        with place.open("rb") as file:
+            assert exclusive._holder(file.fileno()) == f"process {os.getpid()}, which measures a?[2Jb"
     link, victim = tmp_path / "link", tmp_path / "victim"
     victim.write_text("mine")
     link.symlink_to(victim)

@@ -27,6 +27,8 @@ from . import ADDRESS, CLUSTER, FOLDER, LOCAL, PICKLED, SHIPPED, keeper
 #: Nodes that joined or left are looked for so often.
 EVERY_S = 1.0
 
+#: A node's CPUs are asked for anew when they did not come in this time.
+AGAIN_S = 5.0
 #: Whoever does not answer in this time is not there.
 KNOCK_S = 10.0
 
@@ -141,7 +143,7 @@ class _Nodes:
     def _settle(self, node: _Node) -> None:
         """Give a node its keeper, and say so; one that cannot have one is told of, and left."""
         try:
-            if self._reserved and node.group is None:
+            if node.group is None:
                 self._hold(node)
             node.keeper = self._start_keeper(node)
             about = ray.get(node.keeper.describe.remote())
@@ -151,9 +153,17 @@ class _Nodes:
         self._tell({"joined": {"id": node.id, "about": about}})
 
     def _hold(self, node: _Node) -> None:
-        """Wait until the node's CPUs are ours."""
-        node.group = placement_group([{"CPU": node.cpus}], bundle_label_selector=[{"ray.io/node-id": node.id}])
-        ray.get(node.group.ready())
+        """Wait until the node's CPUs are ours, or the node is gone.
+
+        Ray was seen to call a group infeasible whose CPUs had just become free, and then never to look again: one that
+        is long in coming is asked for anew. Where they are let go meanwhile, this ends, too.
+        """
+        while self._reserved and self._nodes.get(node.id) is node:
+            group = placement_group([{"CPU": node.cpus}], bundle_label_selector=[{"ray.io/node-id": node.id}])
+            if group.wait(AGAIN_S) and self._reserved:
+                node.group = group
+                return
+            remove_placement_group(group)
 
     def _start_keeper(self, node: _Node) -> Any:
         return (

@@ -64,8 +64,17 @@ def test_a_sweep_is_spread_over_the_nodes_and_the_report_names_them(on_cluster: 
 
 def test_the_users_folder_travels(on_cluster: OnCluster, user_module: Callable[[str, str], Path]) -> None:
     """By module and by file, and what tools leave in it stays at home."""
-    user_module("tasks", "import pathlib\ndef task(x):\n    return sorted(p.name for p in pathlib.Path().iterdir())\n")
-    user_module(".venv/tasks", "")
+    user_module("build/kept", "")
+    user_module("package/build/travels", "")
+    user_module("mine/library", "").with_name("pyvenv.cfg").touch()
+    user_module(
+        "tasks",
+        "import pathlib\n"
+        "import package.build.travels\n"
+        "def task(x):\n"
+        "    assert not pathlib.Path('build').exists()\n"
+        "    assert not pathlib.Path('mine').exists()\n",
+    )
     for named in ("tasks:task", "tasks.py:task"):
         task = ("workload=function", f"workload.task={named}", "workload.inputs=2", "backend=process", "workers=2")
         done = on_cluster(*task, *LEAST, "fresh=true", "-m")
@@ -78,6 +87,14 @@ def test_no_cluster_at_the_address_is_one_line(tmp_path: Path) -> None:
     assert done.status == 2
     assert done.err.splitlines()[-1].startswith("error: cluster.address=127.0.0.1:1:")
     assert "Traceback" not in done.err
+
+
+def test_a_backend_without_its_cluster_is_one_line_too(pipeline: Command) -> None:
+    """Before anything is measured."""
+    done = pipeline("workload=sleep", "backend=ray", "cluster.address=127.0.0.1:1", *LEAST)
+    assert done.status == 2
+    assert done.err.splitlines()[-1].startswith("error: cluster.address=127.0.0.1:1:")
+    assert not list(pipeline.folder.glob("outputs/sleep"))
 
 
 def test_without_the_token_it_is_one_line_that_says_so(tmp_path: Path, cluster: Cluster) -> None:

@@ -29,6 +29,8 @@ from . import Pool, Worker
 
 #: So many chunks are with a worker at a time: the one that it runs, and one that it finds when that is done.
 AHEAD = 2
+#: Places are asked for anew when they did not come in this time; how often is for the trial's time limit to say.
+AGAIN_S = 10.0
 _PLACEMENTS = {"pack": "PACK", "spread": "SPREAD"}
 
 
@@ -65,12 +67,15 @@ def _places(workers: int, strategy: str) -> Iterator[_Placing]:
     """A place for each worker, and the CPUs of each."""
     total = sum(node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"])
     cpus = min(1.0, math.floor(total / workers * 1000) / 1000)  # Ray counts in ten-thousandths
-    group = placement_group([{"CPU": cpus}] * workers, strategy=strategy)
-    try:
-        ray.get(group.ready())
-        yield _Placing(group, cpus)
-    finally:
-        remove_placement_group(group)
+    while True:
+        group = placement_group([{"CPU": cpus}] * workers, strategy=strategy)
+        try:
+            # Ray was seen to call one infeasible whose CPUs had just become free, and then never to look again.
+            if group.wait(AGAIN_S):
+                yield _Placing(group, cpus)
+                return
+        finally:
+            remove_placement_group(group)
 
 
 class _Setting:
