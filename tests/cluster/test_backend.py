@@ -65,6 +65,7 @@ def test_a_worker_that_ends_itself_is_a_crash(tmp_path: Path, cell: dict[str, An
     )
     reply = measure(describe(tmp_path, cell, workload={"task": "ends:task", "inputs": 1}))
     assert reply["status"] == "crashed", reply
+    assert (tmp_path / "ended").read_text() == "."
 
 
 def test_results_that_cannot_be_pickled_fail_the_cell(tmp_path: Path, cell: dict[str, Any]) -> None:

@@ -81,17 +81,19 @@ def _places(workers: int, strategy: str) -> Iterator[_Placing]:
 class _Setting:
     """What a worker needs to find the measured code: it travels as a value, as other nodes may lack this package."""
 
-    def __init__(self, path: list[str], modules: Sequence[str], files: dict[str, bytes]) -> None:
-        self._path, self._modules, self._files = path, list(modules), files
+    def __init__(self, folder: str, path: list[str], modules: Sequence[str], files: dict[str, bytes]) -> None:
+        self._folder, self._path, self._modules, self._files = folder, path, list(modules), files
 
     @classmethod
     def here(cls, modules: Sequence[str]) -> _Setting:
         """As this process finds it."""
         files = {place: Path(place).read_bytes() for place in modules if place.endswith(".py")}
-        return cls([os.path.abspath(each) for each in sys.path], modules, files)
+        return cls(str(Path.cwd()), [os.path.abspath(each) for each in sys.path], modules, files)
 
     def enter(self) -> None:
         """Have this process find it, and import it."""
+        if Path(self._folder).is_dir():  # on other machines Ray has brought it, and is in it
+            os.chdir(self._folder)
         sys.path += [each for each in self._path if each not in sys.path and Path(each).is_dir()]
         reference = importlib.import_module("pipeline_bench.reference")
         for place in self._modules:
