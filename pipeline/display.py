@@ -42,6 +42,9 @@ class Silent:
     def wait_for(self, holder: str) -> None:
         """Nothing."""
 
+    def travel(self, folder: Path, size_bytes: int) -> None:
+        """Nothing."""
+
     def join(self, node: str, about: Mapping[str, Any]) -> None:
         """Nothing."""
 
@@ -60,6 +63,7 @@ class Lines:
         self._names: dict[str, str] = {}
         self._seen = True
         self._waited_for = ""
+        self._travelled = False
         self._nodes: set[str] = set()
 
     def begin(self, sweep: Sweep, folder: Path, resumed: int) -> None:
@@ -77,6 +81,12 @@ class Lines:
         if holder != self._waited_for:
             self._waited_for = holder
             self._say(f"waiting for {holder} on this machine; runner.exclusive=false does not wait")
+
+    def travel(self, folder: Path, size_bytes: int) -> None:
+        """Say it once, before the first one joins."""
+        if not self._travelled:
+            self._travelled = True
+            self._say(_travels(folder, size_bytes))
 
     def join(self, node: str, about: Mapping[str, Any]) -> None:
         """Say it of a cluster's nodes."""
@@ -136,6 +146,12 @@ class LiveTable:
 
         title, waits = Text(self._title, style="bold"), Text(f"waiting for {holder} on this machine")
         self._show(Text("\n").join([title, waits] if self._title else [waits]))
+
+    def travel(self, folder: Path, size_bytes: int) -> None:
+        """Show it until something happens."""
+        from rich.text import Text
+
+        self._show(Text(_travels(folder, size_bytes)))
 
     def join(self, node: str, about: Mapping[str, Any]) -> None:
         """A cluster's nodes have a line each."""
@@ -265,6 +281,10 @@ def _state(each: CellProgress) -> str:
     if math.isinf(each.speedup.half_width):
         return f"{factor(each.speedup.estimate)}x"
     return speedup_interval(each.speedup)
+
+
+def _travels(folder: Path, size_bytes: int) -> str:
+    return f"every node gets a copy of {folder}, {size_bytes / 1e6:.2g} MB"
 
 
 def _count(number: int, noun: str) -> str:

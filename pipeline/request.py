@@ -111,5 +111,6 @@ class Descriptions:
         if "chunksize" in options:
             options["chunksize"] = plan.chunksize(cell, preflight)
         if cell.clustered:
+            options["env"] = dict(cell.env)  # its workers are no children of the arm, and do not inherit
             env |= self._cluster
         return {**{key: getattr(cell, key) for key in ANCHOR}, "env": env, "options": options}

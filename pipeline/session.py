@@ -24,7 +24,7 @@ from .evidence import MOST_ATTEMPTS
 from .interruption import Interruption, heed_signals
 from .journal import Journal, Record
 from .request import Descriptions, Request, version_of
-from .runners import Assignment, Joined, Left, Outcome, Place, Progress, Runner, Started, Waiting
+from .runners import Assignment, Joined, Left, Outcome, Place, Progress, Runner, Started, Travels, Waiting
 from .sweep import Bags, CellProgress, Turn
 
 _SERVES_AT = "PIPELINE_NODE_ADDRESS"
@@ -48,6 +48,10 @@ class Display(Protocol):
 
     def wait_for(self, holder: str) -> None:
         """Somebody else measures on the machine, and so it waits."""
+        ...
+
+    def travel(self, folder: Path, size_bytes: int) -> None:
+        """Every node gets a copy of the folder."""
         ...
 
     def join(self, node: str, about: Mapping[str, Any]) -> None:
@@ -148,8 +152,8 @@ def _cluster(sweep: Sweep, log: Path) -> Iterator[Mapping[str, str]]:
     elif sweep.runner != runners.HERE:
         yield {"RAY_ADDRESS": cluster.CLUSTER, _SERVES_AT: cluster.ADDRESS}
     else:
-        with cluster.open_driver(log) as driver:
-            found = driver.open(sweep.address, keepers=None)
+        with cluster.open_driver(sweep.address, log) as driver:
+            found = driver.open(keepers=None)
             own = {} if sweep.address == cluster.LOCAL else {_SERVES_AT: _own_address(found["RAY_ADDRESS"])}
             yield {**found, **own}
 
@@ -237,6 +241,8 @@ def _preflights(
 
     for event in runner.run(take):
         match event:
+            case Travels():
+                display.travel(event.folder, event.size_bytes)
             case Started():
                 display.preflight(event.assignment.name)
             case Waiting():
@@ -305,7 +311,7 @@ def _trials(
 
     for event in runner.run(take):
         match event:
-            case Joined() | Left() | Waiting():
+            case Travels() | Joined() | Left() | Waiting():
                 _heed(event, run, display)
                 continue
             case Started() | Progress():
@@ -320,9 +326,12 @@ def _trials(
         display.update(bags.progress(), under_way)
 
 
-def _heed(event: Joined | Left | Waiting, run: Journal, display: Display) -> None:
+def _heed(event: Travels | Joined | Left | Waiting, run: Journal, display: Display) -> None:
     """What becomes of the nodes."""
     match event:
+        case Travels():
+            _log.info("every node gets a copy of %s, %s bytes", event.folder, event.size_bytes)
+            display.travel(event.folder, event.size_bytes)
         case Joined():
             if event.node != run.node:
                 run.append("node", node=event.node, environment=event.kind, about=event.about)

@@ -7,6 +7,7 @@ pipe closes and it leaves the cluster, or takes the one down that it started.
 
 from __future__ import annotations
 
+import os
 import queue
 import subprocess
 import sys
@@ -24,6 +25,8 @@ LOCAL = "local"
 FOLDER, SHIPPED, PICKLED, CLUSTER, ADDRESS = "@folder", "@shipped", "@pickled", "@cluster", "@address"
 """What stands in a message for the user's folder, for our own experiments, for the file of pickled inputs, for the
 cluster's address and for the node's own: only the node knows them."""
+ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""Has Ray listen on the loopback interface alone, on every system: on those two it does anyway. Read by its import."""
 _DRIVER = "import sys; sys.path.insert(0, sys.argv[1]); from pipeline.cluster.driver import main; main()"
 OPENS_S = 120.0
 """So long may it take to connect, or to start a cluster,"""
@@ -36,9 +39,9 @@ _LONGEST = 40
 class Driver:
     """The process that speaks to the cluster."""
 
-    def __init__(self, log: Path) -> None:
-        """What it prints, and Ray with it, is kept in `log`."""
-        self._log = log
+    def __init__(self, address: str, log: Path) -> None:
+        """For the cluster at `address`. What it prints, and Ray with it, is kept in `log`."""
+        self._address, self._log = address, log
         root = Path(__file__).parent.parent.parent
         with log.open("ab") as stream:
             self._process = subprocess.Popen(
@@ -46,6 +49,7 @@ class Driver:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stream,
+                env={**os.environ, **(ON_LOOPBACK if address == LOCAL else {})},
                 start_new_session=True,  # Ctrl-C at the terminal is the conductor's to handle
             )
         self._messages: queue.Queue[messages.Message | None] = queue.Queue()
@@ -79,13 +83,13 @@ class Driver:
             raise InputError(f"the connection to the Ray cluster is lost ({_last_line(self._log)})")
         return message
 
-    def open(self, address: str, **details: Any) -> dict[str, str]:
-        """Connect to the cluster at `address`, or start it; the variables by which others on this machine find it.
+    def open(self, **details: Any) -> dict[str, str]:
+        """Connect to the cluster, or start it; the variables by which others on this machine find it.
 
         Raises:
             InputError: there is none, or no Ray.
         """
-        scratch = str(self._log.with_name("ray"))
+        address, scratch = self._address, str(self._log.with_name("ray"))
         self.tell("open", address=address, scratch=scratch if len(scratch) <= _LONGEST else None, **details)
         message = self.receive(OPENS_S)
         if message is None:
@@ -93,7 +97,7 @@ class Driver:
         if "refused" in message:
             raise InputError(message["refused"])
         found: dict[str, str] = message["opened"]
-        return found
+        return {**found, **ON_LOOPBACK} if address == LOCAL else found
 
     def close(self) -> None:
         """Have it leave the cluster and end."""
@@ -108,9 +112,9 @@ class Driver:
 
 
 @contextmanager
-def open_driver(log: Path) -> Iterator[Driver]:
+def open_driver(address: str, log: Path) -> Iterator[Driver]:
     """A driver that ends with the block."""
-    driver = Driver(log)
+    driver = Driver(address, log)
     try:
         yield driver
     finally:

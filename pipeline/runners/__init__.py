@@ -56,6 +56,14 @@ class Assignment:
 
 
 @dataclass(frozen=True)
+class Travels:
+    """Every node gets a copy of the user's folder, of so many bytes."""
+
+    folder: Path
+    size_bytes: int
+
+
+@dataclass(frozen=True)
 class Joined:
     """A node is there; `about` is what it is, and `kind` stands for that: trials on two of a kind count as one's."""
 
@@ -107,7 +115,7 @@ class Outcome:
     lost: str = ""
 
 
-Event = Joined | Left | Started | Progress | Waiting | Outcome
+Event = Travels | Joined | Left | Started | Progress | Waiting | Outcome
 Take = Callable[[Place], Assignment | None]
 
 

@@ -22,7 +22,7 @@ from ..bench import messages, pools, travel
 from ..cells import digest
 from ..cluster import FOLDER, PICKLED, SHIPPED, Driver, open_driver
 from ..errors import InputError
-from . import Assignment, Event, Joined, Left, Outcome, Place, Setting, Started, Take
+from . import Assignment, Event, Joined, Left, Outcome, Place, Setting, Started, Take, Travels
 
 #: A keeper that says nothing for so long after a trial's time is up hangs, and is given up.
 GRACE_S = 60.0
@@ -46,9 +46,9 @@ def open_runner(setting: Setting) -> Iterator[_Ray]:
     library.write_bytes(_pack(setting.shipped))
     pickled = None if setting.pickled is None else str(setting.pickled)
     keepers = {"library": str(library), "folder": str(setting.folder), "pickled": pickled}
-    with open_driver(setting.log) as driver:
-        driver.open(setting.address, keepers=keepers)
-        yield _Ray(driver, setting)
+    with open_driver(setting.address, setting.log) as driver:
+        driver.open(keepers=keepers)
+        yield _Ray(driver, setting, Travels(setting.folder, size))
 
 
 def _pack(shipped: Path) -> bytes:
@@ -93,8 +93,8 @@ class _Given:
 
 
 class _Ray:
-    def __init__(self, driver: Driver, setting: Setting) -> None:
-        self._driver, self._setting = driver, setting
+    def __init__(self, driver: Driver, setting: Setting, travels: Travels) -> None:
+        self._driver, self._setting, self._travels = driver, setting, travels
         self._nodes: dict[str, _Node] = {}
         self._about: dict[str, dict[str, Any]] = {}
         self._unfit: dict[str, str] = {}
@@ -103,6 +103,7 @@ class _Ray:
         self._holds = True
 
     def run(self, take: Take) -> Iterator[Event]:
+        yield self._travels
         for node in list(self._nodes.values()):
             yield Joined(node.name, node.kind, self._about[node.id])
         while True:

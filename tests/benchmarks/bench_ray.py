@@ -43,11 +43,11 @@ def _small(folder: Path) -> list[Figure]:
 def _dispatch(folder: Path) -> list[Figure]:
     """The map beside a bare loop over actors of the same kind, taking turns; and the shortest task that pays."""
     folder.joinpath("pipeline_bench").symlink_to(Path(bench.__file__).parent)
-    with open_driver(folder / "log") as driver:
-        environment = driver.open(LOCAL, keepers=None)
+    with open_driver(LOCAL, folder / "log") as driver:
+        environment = driver.open(keepers=None)
         done = subprocess.run(
             [sys.executable, "-c", _DISPATCH, str(folder)],
-            env={**os.environ, **environment},
+            env={**os.environ, **environment, "PYTHONHASHSEED": "0"},
             capture_output=True,
             text=True,
             check=True,
@@ -81,7 +81,7 @@ class Bare:
         return [spin(each) for each in chunk]
 
 N = 4000
-options = {"style": "actor", "placement": "pack", "chunksize": N // 8}
+options = {"style": "actor", "placement": "pack", "chunksize": N // 8, "env": {}}
 with backend.open_pool(2, options, []) as pool:
     actors = [ray.remote(Bare).options(num_cpus=0).remote() for _ in range(2)]
     def bare(inputs):

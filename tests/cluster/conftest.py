@@ -1,109 +1,26 @@
-"""A real cluster: a head and two nodes on this machine, each its own `ray start`, shared by all tests here."""
+"""What the tests here share: a cluster of three nodes, and the command with its trials on them."""
 
 from __future__ import annotations
 
-import os
-import re
-import secrets
-import socket
 import subprocess
-import sys
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 import pytest
 
 from ..conftest import Command
+from .nodes import Cluster, open_cluster
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: make .venv/.ray")
 
 NODES = 3
-_PATIENCE_S = 60.0
-
-
-@dataclass
-class Cluster:
-    """Nodes of one CPU each, by the process that runs each of them."""
-
-    port: int
-    token: str
-    nodes: list[subprocess.Popen[str]] = field(default_factory=list)
-
-    @property
-    def address(self) -> str:
-        """As `cluster.address` has it."""
-        return f"127.0.0.1:{self.port}"
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """By which those who have the token are told."""
-        return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self.token}
-
-    def start(self, *before: str) -> subprocess.Popen[str]:
-        """One more node, which has joined when this returns; `before` are words before the command."""
-        where = [f"--address={self.address}"]
-        if not self.nodes:
-            where = ["--head", f"--port={self.port}", "--include-dashboard=false"]
-        words = [str(Path(sys.executable).with_name("ray")), "start", *where, "--num-cpus=1", "--block"]
-        node = subprocess.Popen(
-            [*before, *words, "--node-ip-address=127.0.0.1", "--disable-usage-stats"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={**os.environ, **self.environment},
-            start_new_session=True,
-        )
-        self.nodes.append(node)
-        assert node.stdout is not None
-        said = []
-        for line in node.stdout:
-            said.append(line)
-            if re.search(r"--block", line):
-                threading.Thread(target=_drain, args=(node.stdout,), daemon=True).start()
-                return node
-        raise RuntimeError("".join(said))
-
-    def kill(self, node: subprocess.Popen[str]) -> None:
-        """All of a node's processes, at once."""
-        self.nodes.remove(node)
-        os.killpg(node.pid, 9)
-        node.wait()
-
-    def stop(self) -> None:
-        """All nodes, the head last."""
-        for node in reversed(self.nodes):
-            node.terminate()
-            try:
-                node.wait(_PATIENCE_S)
-            except subprocess.TimeoutExpired:
-                os.killpg(node.pid, 9)
-                node.wait()
-
-
-def _drain(stream: IO[str]) -> None:
-    with stream:
-        stream.read()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """Three nodes."""
-    found = Cluster(_free_port(), secrets.token_hex(32))
-    try:
-        for _ in range(NODES):
-            found.start()
+    with open_cluster(NODES) as found:
         yield found
-    finally:
-        found.stop()
 
 
 class OnCluster(Command):

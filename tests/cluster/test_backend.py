@@ -11,7 +11,8 @@ import pytest
 
 from ..test_backends import let_go
 from ..trials import describe, describe_arm, measure
-from .conftest import NODES, Cluster
+from .conftest import NODES
+from .nodes import Cluster
 
 TASKS = """
 import threading
@@ -26,7 +27,7 @@ def lock(x):
 def cell(request: pytest.FixtureRequest, cluster: Cluster) -> dict[str, Any]:
     """An arm of two workers on the cluster."""
     arm = describe_arm("cell", "ray", 2, RAY_ADDRESS=cluster.address, **cluster.environment)
-    return {**arm, "options": {"chunksize": 1, "style": request.param, "placement": "spread"}}
+    return {**arm, "options": {"chunksize": 1, "style": request.param, "placement": "spread", "env": {}}}
 
 
 def _measure(folder: Path, cell: dict[str, Any], task: str, **workload: Any) -> dict[str, Any]:
@@ -44,6 +45,23 @@ def test_its_results_are_those_of_a_loop(tmp_path: Path, cell: dict[str, Any]) -
     assert len(told["placed"]) == 2
     assert told["cpu_s"][0] > 0
     assert told["instrumented"]["tasks"] == 20
+
+
+def test_its_workers_have_the_variables_of_the_other_arms(tmp_path: Path, cell: dict[str, Any]) -> None:
+    """The cell's own among them, and none that Ray sets: sets have one order, libraries start as many threads."""
+    tmp_path.joinpath("asks.py").write_text(
+        "import os, sys\n"
+        "def task(x):\n"
+        "    if 'ray' in sys.modules:\n"
+        "        assert os.environ['MINE'] == '1'\n"
+        "        assert 'OMP_NUM_THREADS' not in os.environ\n"
+        "    return list({'one', 'two', 'three', 'four', 'five'})\n"
+    )
+    cell["options"]["env"] = {"MINE": "1", "OMP_NUM_THREADS": None}
+    cell["env"] |= cell["options"]["env"]
+    reply = measure(describe(tmp_path, cell, workload={"task": "asks:task", "inputs": 4}))
+    assert reply["status"] == "measured", reply
+    assert reply["arms"]["cell"]["answers"] == "alike"
 
 
 def test_it_raises_what_the_task_raises(tmp_path: Path, cell: dict[str, Any]) -> None:
@@ -98,7 +116,7 @@ def test_it_runs_as_many_tasks_at_once_as_it_has_workers(tmp_path: Path, cell: d
 def test_more_workers_than_cpus_share_them(tmp_path: Path, cluster: Cluster) -> None:
     """As the threads and processes of other pools do."""
     arm = describe_arm("cell", "ray", 2 * NODES, RAY_ADDRESS=cluster.address, **cluster.environment)
-    arm["options"] = {"chunksize": 1, "style": "actor", "placement": "pack"}
+    arm["options"] = {"chunksize": 1, "style": "actor", "placement": "pack", "env": {}}
     reply = _measure(tmp_path, arm, "square", inputs=12)
     assert reply["status"] == "measured", reply
     assert sum(reply["arms"]["cell"]["placed"].values()) == 2 * NODES

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from ..conftest import LEAST, Command, Finished
-from .conftest import NODES, Cluster, OnCluster
+from .conftest import NODES, OnCluster
+from .nodes import Cluster
 
 SLEEP = ("workload=sleep", "workload.inputs=4", "backend=thread", "workers=1,2,3,4", "measure=quick")
 

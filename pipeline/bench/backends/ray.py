@@ -37,14 +37,19 @@ _PLACEMENTS = {"pack": "PACK", "spread": "SPREAD"}
 @contextmanager
 def open_pool(workers: int, options: Mapping[str, Any], modules: Sequence[str]) -> Iterator[Pool]:
     """A pool whose workers have all answered; which processes they are, and where, is part of what it yields."""
-    ray.init(log_to_driver=False, logging_level="ERROR")
+    given = {"PYTHONHASHSEED": os.environ["PYTHONHASHSEED"], **options["env"]}  # sets have one order in all arms
+    runtime_env = {"env_vars": {name: value for name, value in given.items() if value is not None}}
+    ray.init(log_to_driver=False, logging_level="ERROR", runtime_env=runtime_env)
     if any(node["Alive"] and node["NodeManagerHostname"] != platform.node() for node in ray.nodes()):
         ray.shutdown()  # what travels to other machines is said when one connects
-        ray.init(log_to_driver=False, logging_level="ERROR", runtime_env=travel.runtime_env(str(Path.cwd())))
+        travels = travel.runtime_env(str(Path.cwd()))
+        ray.init(log_to_driver=False, logging_level="ERROR", runtime_env={**runtime_env, **travels})
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # other nodes may lack this package
     try:
         with _places(workers, _PLACEMENTS[options["placement"]]) as placing:
-            crew, chunksize = _STYLES[options["style"]](workers, placing, _Setting.here(modules)), options["chunksize"]
+            unset = [name for name in ("OMP_NUM_THREADS", *options["env"]) if name not in os.environ]
+            setting, chunksize = _Setting.here(modules, unset), options["chunksize"]
+            crew = _STYLES[options["style"]](workers, placing, setting)
             yield Pool(lambda function, inputs: _map(crew, function, inputs, chunksize), crew.workers)
     finally:
         ray.shutdown()
@@ -81,17 +86,22 @@ def _places(workers: int, strategy: str) -> Iterator[_Placing]:
 class _Setting:
     """What a worker needs to find the measured code: it travels as a value, as other nodes may lack this package."""
 
-    def __init__(self, folder: str, path: list[str], modules: Sequence[str], files: dict[str, bytes]) -> None:
+    def __init__(
+        self, folder: str, path: list[str], modules: Sequence[str], files: dict[str, bytes], unset: Sequence[str]
+    ) -> None:
         self._folder, self._path, self._modules, self._files = folder, path, list(modules), files
+        self._unset = unset
 
     @classmethod
-    def here(cls, modules: Sequence[str]) -> _Setting:
-        """As this process finds it."""
+    def here(cls, modules: Sequence[str], unset: Sequence[str]) -> _Setting:
+        """As this process finds it; variables that are `unset` here Ray may have set there, or whoever started it."""
         files = {place: Path(place).read_bytes() for place in modules if place.endswith(".py")}
-        return cls(str(Path.cwd()), [os.path.abspath(each) for each in sys.path], modules, files)
+        return cls(str(Path.cwd()), [os.path.abspath(each) for each in sys.path], modules, files, unset)
 
     def enter(self) -> None:
-        """Have this process find it, and import it."""
+        """Have this process find it, and import it, once its variables are those of the other arms."""
+        for name in self._unset:
+            os.environ.pop(name, None)
         if Path(self._folder).is_dir():  # on other machines Ray has brought it, and is in it
             os.chdir(self._folder)
         sys.path += [each for each in self._path if each not in sys.path and Path(each).is_dir()]
@@ -166,11 +176,11 @@ class _Tasks:
         self._run = run.options(**options)
         self.workers = _met([meet.options(**options).remote(self._setting, barrier) for _ in range(workers)])
         self._held: Callable[[Any], Any] | None = None
-        self._function: ray.ObjectRef = None
+        self._function: list[ray.ObjectRef] = []
 
     def hold(self, function: Callable[[Any], Any]) -> None:
         if function is not self._held:
-            self._held, self._function = function, ray.put(function)
+            self._held, self._function = function, [ray.put(function)]  # in a list, Ray leaves it for the task to get
 
     def submit(self, worker: int, chunk: Sequence[Any]) -> ray.ObjectRef:
         return self._run.remote(self._setting, self._function, chunk)
@@ -195,7 +205,9 @@ def _meet(setting: _Setting, barrier: Any) -> tuple[str, int]:
     return _here()
 
 
-def _run(setting: _Setting, function: Callable[[Any], Any], chunk: Sequence[Any]) -> list[Any]:
+def _run(setting: _Setting, held: Sequence[ray.ObjectRef], chunk: Sequence[Any]) -> list[Any]:
+    setting.enter()  # before the function is unpickled: it may be the first task of a new process
+    function = ray.get(held[0])
     return [function(each) for each in chunk]
 
 
