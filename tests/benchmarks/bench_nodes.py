@@ -23,33 +23,13 @@ from typing import Any
 from ..cluster.nodes import Cluster, open_cluster
 from .figure import Figure, environment
 
+_SLEEP = ["workload=sleep", "backend=thread", "-m", "measure.target=0.9", "margin=0.9"]
 #: Trials of about two seconds, of eight cells; the target is so wide that each ends with its first look.
-SLEEPS = [
-    "workload=sleep",
-    "workload.inputs=8",
-    "workload.params.seconds=0.04",
-    "backend=thread",
-    "workers=range(1,9)",
-    "-m",
-    "measure.trials=8",
-    "measure.budget_s=10",
-    "measure.target=0.9",
-    "margin=0.9",
-]
+SLEEPS = [*_SLEEP, "workers=range(1,9)", "measure.trials=8", "measure.budget_s=10"]
+SLEEPS += ["workload.inputs=8", "workload.params.seconds=0.04"]
 #: A hundred trials of one round of each of twenty cells.
-SHORT = [
-    "workload=sleep",
-    "workload.inputs=2",
-    "workload.params.seconds=0.005",
-    "backend=thread",
-    "workers=range(1,21)",
-    "-m",
-    "measure.trials=100",
-    "measure.max_rounds=100",
-    "measure.budget_s=1000",
-    "measure.target=0.9",
-    "margin=0.9",
-]
+SHORT = [*_SLEEP, "workers=range(1,21)", "measure.trials=100", "measure.max_rounds=100", "measure.budget_s=1000"]
+SHORT += ["workload.inputs=2", "workload.params.seconds=0.005"]
 KILLS = 10
 KILLED_WITHIN_S = 30.0
 
