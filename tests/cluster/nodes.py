@@ -24,26 +24,27 @@ class Cluster:
 
     port: int
     token: str
+    host: str = "127.0.0.1"
     nodes: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
     def address(self) -> str:
         """As `cluster.address` has it."""
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     @property
     def environment(self) -> dict[str, str]:
         """By which those who have the token are told."""
         return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self.token}
 
-    def start(self, *before: str) -> subprocess.Popen[str]:
+    def start(self, *before: str, at: str | None = None) -> subprocess.Popen[str]:
         """One more node, which has joined when this returns; `before` are words before the command."""
         where = [f"--address={self.address}"]
         if not self.nodes:
             where = ["--head", f"--port={self.port}", "--include-dashboard=false"]
         words = [str(Path(sys.executable).with_name("ray")), "start", *where, "--num-cpus=1", "--block"]
         node = subprocess.Popen(
-            [*before, *words, "--node-ip-address=127.0.0.1", "--disable-usage-stats"],
+            [*before, *words, f"--node-ip-address={at or self.host}", "--disable-usage-stats"],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -89,9 +90,9 @@ def _free_port() -> int:
 
 
 @contextmanager
-def open_cluster(nodes: int) -> Iterator[Cluster]:
+def open_cluster(nodes: int, host: str = "127.0.0.1") -> Iterator[Cluster]:
     """A cluster that ends with the block."""
-    cluster = Cluster(_free_port(), secrets.token_hex(32))
+    cluster = Cluster(_free_port(), secrets.token_hex(32), host)
     try:
         for _ in range(nodes):
             cluster.start()
