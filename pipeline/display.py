@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .cells import Sweep
 from .evidence import variants
 from .sweep import CellProgress
-from .wording import duration, factor, pool_name, speedup_interval
+from .wording import duration, factor, megabytes, pool_name, speedup_interval
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -284,7 +284,8 @@ def _state(each: CellProgress) -> str:
 
 
 def _travels(folder: Path, size_bytes: int) -> str:
-    return f"every node gets a copy of {folder}, {size_bytes / 1e6:.2g} MB"
+    size = "less than 1 MB" if size_bytes < 1e6 else megabytes(size_bytes)
+    return f"every node gets a copy of {folder}, {size}"
 
 
 def _count(number: int, noun: str) -> str:

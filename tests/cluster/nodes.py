@@ -18,19 +18,31 @@ from typing import IO
 _PATIENCE_S = 60.0
 
 
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
 @dataclass
 class Cluster:
     """Nodes of one CPU each, by the process that runs each of them."""
 
-    port: int
-    token: str
-    host: str = "127.0.0.1"
+    host: str
+    port: int = field(default_factory=_free_port)
+    token: str = field(default_factory=lambda: secrets.token_hex(32))
+    client_port: int = field(default_factory=_free_port)
     nodes: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
     def address(self) -> str:
         """As `cluster.address` has it."""
         return f"{self.host}:{self.port}"
+
+    @property
+    def from_outside(self) -> str:
+        """By Ray's client server, which is on the head."""
+        return f"ray://127.0.0.1:{self.client_port}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -41,7 +53,8 @@ class Cluster:
         """One more node, which has joined when this returns; `before` are words before the command."""
         where = [f"--address={self.address}"]
         if not self.nodes:
-            where = ["--head", f"--port={self.port}", "--include-dashboard=false"]
+            where = ["--head", f"--port={self.port}", f"--ray-client-server-port={self.client_port}"]
+            where += ["--include-dashboard=false"]
         words = [str(Path(sys.executable).with_name("ray")), "start", *where, "--num-cpus=1", "--block"]
         node = subprocess.Popen(
             [*before, *words, f"--node-ip-address={at or self.host}", "--disable-usage-stats"],
@@ -83,16 +96,10 @@ def _drain(stream: IO[str]) -> None:
         stream.read()
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
-
-
 @contextmanager
 def open_cluster(nodes: int, host: str = "127.0.0.1") -> Iterator[Cluster]:
     """A cluster that ends with the block."""
-    cluster = Cluster(_free_port(), secrets.token_hex(32), host)
+    cluster = Cluster(host)
     try:
         for _ in range(nodes):
             cluster.start()

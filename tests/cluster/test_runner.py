@@ -82,6 +82,14 @@ def test_the_users_folder_travels(on_cluster: OnCluster, user_module: Callable[[
         assert done.status == 0, done.err
 
 
+def test_it_is_reached_from_outside(tmp_path: Path, cluster: Cluster) -> None:
+    """Through Ray's client server; the arms of its own cells run inside of the cluster, too."""
+    outside = OnCluster(tmp_path, cluster.from_outside, cluster.environment)
+    done = outside("workload=sleep", "workload.inputs=2", "backend=thread,ray", "workers=2", *LEAST, "-m")
+    assert done.status == 0, done.err
+    assert len(done.records("trial")) == 2
+
+
 def test_no_cluster_at_the_address_is_one_line(tmp_path: Path) -> None:
     """What was given, why not, and what to do instead."""
     done = OnCluster(tmp_path, "127.0.0.1:1", {})(*SLEEP, "-m")
