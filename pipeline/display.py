@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _EVERY_S = 0.5
 """A round's result is drawn while the next round is being measured already, and that takes some milliseconds of CPU
 time on the same machine: not more often than this."""
+_ENDING = "ending after the trial under way; once more to end now"
 _MOST_NODES = 8
 """So many of a cluster's nodes have lines."""
 
@@ -49,6 +50,9 @@ class Silent:
         """Nothing."""
 
     def leave(self, node: str) -> None:
+        """Nothing."""
+
+    def end_soon(self) -> None:
         """Nothing."""
 
     def update(self, progress: Mapping[str, CellProgress], measuring: Mapping[str, tuple[str, int]]) -> None:
@@ -100,6 +104,10 @@ class Lines:
         self._nodes.discard(node)
         self._say(f"{node} left; its trial is taken again")
 
+    def end_soon(self) -> None:
+        """Say it at once."""
+        self._say(_ENDING)
+
     def update(self, progress: Mapping[str, CellProgress], measuring: Mapping[str, tuple[str, int]]) -> None:
         """Say which cells and matches are done since the last time."""
         for id_, each in progress.items():
@@ -126,6 +134,8 @@ class LiveTable:
         self._names: dict[str, str] = {}
         self._nodes: list[str] = []
         self._seen = True
+        self._shown: RenderableType = ""
+        self._ending = False
 
     def begin(self, sweep: Sweep, folder: Path, resumed: int) -> None:
         """Show the title."""
@@ -163,6 +173,11 @@ class LiveTable:
         if node in self._nodes:
             self._nodes.remove(node)
 
+    def end_soon(self) -> None:
+        """Say it below what is shown, from now on."""
+        self._ending = True
+        self._show(self._shown)
+
     def update(self, progress: Mapping[str, CellProgress], measuring: Mapping[str, tuple[str, int]]) -> None:
         """Draw again, unless it was drawn just now."""
         now = self._clock()
@@ -171,9 +186,12 @@ class LiveTable:
             self._show(self._render(progress, measuring))
 
     def _show(self, what: RenderableType) -> None:
+        from rich.console import Group
+
+        self._shown = what
         if self._seen:
             try:
-                self._live.update(what, refresh=True)
+                self._live.update(Group(what, _ENDING) if self._ending else what, refresh=True)
             except OSError:
                 self._seen = False
 
@@ -186,7 +204,7 @@ class LiveTable:
         for column in ("", "cell", "rounds", "speed-up"):
             table.add_column(column, justify="right" if column == "rounds" else "left", no_wrap=True)
         rounds_of = dict(measuring.values())
-        room = self._live.console.height - 6 - min(len(self._nodes), _MOST_NODES)
+        room = self._live.console.height - 6 - self._ending - min(len(self._nodes), _MOST_NODES)
         for each in _window(list(progress.values()), rounds_of, room):
             under_way = each.id in rounds_of and not each.done
             rounds = each.speedup.rounds + (rounds_of[each.id] if under_way else 0)

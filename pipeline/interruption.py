@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 from .errors import Interrupted
-
-_SAID = b"\nending after the trial under way; once more to end now\n"
 
 
 class Interruption:
@@ -27,16 +24,19 @@ class Interruption:
 
 
 @contextmanager
-def heed_signals() -> Iterator[Interruption]:
-    """Take note of SIGINT, SIGTERM and SIGHUP inside the block, in the main thread; elsewhere nothing interrupts."""
+def heed_signals(say: Callable[[], None]) -> Iterator[Interruption]:
+    """Take note of SIGINT, SIGTERM and SIGHUP inside the block, in the main thread; elsewhere nothing interrupts.
+
+    The first one has `say` called in a thread of its own: whoever watches has to know at once, and what the signal
+    came upon may be holding a lock that is needed for that.
+    """
     interruption = Interruption()
 
     def ask(number: int, _frame: FrameType | None) -> None:
         if interruption.asked is not None:
             raise Interrupted(number)
         interruption.asked = number
-        with suppress(OSError):
-            os.write(2, _SAID)
+        threading.Thread(target=say, daemon=True).start()
 
     if threading.current_thread() is not threading.main_thread():
         yield interruption

@@ -62,6 +62,10 @@ class Display(Protocol):
         """It is gone."""
         ...
 
+    def end_soon(self) -> None:
+        """Somebody asked for the end, which comes after the trial under way. Called from another thread."""
+        ...
+
     def update(self, progress: Mapping[str, CellProgress], measuring: Mapping[str, tuple[str, int]]) -> None:
         """Something happened; `measuring` has, by node, the id of what is under way there and its rounds so far."""
         ...
@@ -96,7 +100,7 @@ def measure(request: Request, display: Display) -> Session:
     if found is not None and bags.are_done():
         return Session(found.path, was_finished=True)
     with ExitStack() as stack:
-        interruption = stack.enter_context(heed_signals())
+        interruption = stack.enter_context(heed_signals(display.end_soon))
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pipeline-", ignore_cleanup_errors=True)))
         log = scratch / "cluster.log"
         pickled = _write(request.pickled, scratch)

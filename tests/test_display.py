@@ -153,6 +153,15 @@ def test_what_is_looked_at_is_shown_before_measuring() -> None:
     assert Screen().drawn(lambda table: table.preflight("[io]"))[-1] == "looking at [io] ..."
 
 
+def test_that_it_ends_soon_is_said_below_what_is_shown_from_then_on() -> None:
+    """The lines that are drawn are all there are: none is left on the screen when the display goes."""
+    screen = Screen()
+    screen.drawn(lambda table: table.preflight("io"))
+    ending = ["looking at io ...", "ending after the trial under way; once more to end now"]
+    assert screen.drawn(LiveTable.end_soon) == ending
+    assert screen.drawn(lambda table: table.preflight("io")) == ending
+
+
 class _HungUp(io.StringIO):
     """A stream whose other end has gone."""
 

@@ -102,6 +102,7 @@ def test_an_interrupted_run_keeps_what_was_measured_and_says_how_to_go_on(
     (journal,) = pipeline.folder.glob("outputs/*/*/*/journal.jsonl")
     kept = journal.read_text().count('"kind":"trial"')
     assert 0 < kept < 9
+    assert "ending after the trial under way; once more to end now" in done.err
     assert "To go on: python -m pipeline workload=function" in done.err
     resumed = pipeline(*WORDS)
     assert resumed.status == 0, resumed.err
