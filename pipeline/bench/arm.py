@@ -89,8 +89,10 @@ def _processes(pool: Pool, helpers: Collection[int]) -> list[int] | None:
 
 
 def _outside(pool: Pool) -> list[int]:
-    """Processes of the pool on this machine that are none of ours to find."""
-    return [worker.pid for worker in pool.outside if worker.host == platform.node()]
+    """Processes of the pool on this machine that are no descendants of this one: its workers, and who serves them."""
+    workers = {worker.pid for worker in pool.outside if worker.host == platform.node()}
+    parents = {parent for pid in workers if (parent := counters.parent(pid)) is not None}
+    return sorted(workers.union(parents, *map(counters.descendants, parents)))
 
 
 def _placed(pool: Pool) -> Message:

@@ -67,6 +67,15 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def parent(pid: int) -> int | None:
+    """The process that started it; `None` where that is not told, or nobody's any more."""
+    try:
+        found = int(read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[1])
+    except OSError:
+        return None
+    return found if found > 1 else None
+
+
 def read_tree(others: Sequence[int] | None) -> Tree:
     """The totals of this process and `others`; with `None` for those, which cannot be read, of all there is nothing."""
     gc_runs = sum(generation["collections"] for generation in gc.get_stats())
