@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import io
 import logging
 import os
 import shlex
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, suppress
+from collections.abc import Sequence
+from contextlib import redirect_stderr, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TextIO
+from typing import TYPE_CHECKING
 
-from . import __version__
+from . import __version__, subcommands
 from .errors import InputError, Interrupted
+from .status import ALL_MEASURED, BAD_INPUT, OUR_BUG, SOME_NOT_MEASURED
+from .streams import NotWritable, tell, unheard, writing
+from .subcommands import Parser
+from .subcommands.report import draw
 
 if TYPE_CHECKING:
     from hydra._internal.config_loader_impl import ConfigLoaderImpl
     from hydra._internal.hydra import Hydra
 
     from .request import Request
-
-ALL_MEASURED, SOME_NOT_MEASURED, BAD_INPUT, OUR_BUG = 0, 1, 2, 70
-
-_USERS_TO_MEND = {
-    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO),  # a disk that is full, or no good
-    *(errno.EACCES, errno.EPERM),
-    *(errno.EEXIST, errno.EISDIR, errno.ENOTDIR),  # something else stands where a file or folder of ours belongs
-}
-"""What the system says when files cannot be written, and no line of ours could change it."""
 
 
 def run(words: Sequence[str]) -> int:
@@ -46,64 +40,29 @@ def run(words: Sequence[str]) -> int:
         return _answer(words)
     finally:
         for stream in (sys.stdout, sys.stderr):
-            with _unheard(stream):
+            with unheard(stream):
                 pass  # what is left of earlier words, so that Python does not complain of it at its end
 
 
 def _answer(words: Sequence[str]) -> int:
     try:
-        if words and words[0] in _SUBCOMMANDS:
-            return _SUBCOMMANDS[words[0]](words[1:])
+        if words and words[0] in subcommands.NAMES:
+            return subcommands.run(words[0], words[1:])
         return _hydra_style(words)
     except InputError as error:
-        _tell(f"error: {error}")
+        tell(f"error: {error}")
         return BAD_INPUT
-    except _NotWritable as error:
-        _tell(f"error: {error}; what was measured is kept: mend this and give the same command again")
+    except NotWritable as error:
+        tell(f"error: {error}; what was measured is kept: mend this and give the same command again")
         return SOME_NOT_MEASURED
     except Interrupted as interruption:
         return interruption.exit_status
     except KeyboardInterrupt:
-        _tell("interrupted")
+        tell("interrupted")
         return 130
     except Exception:
-        _tell(f"error: a bug of pipeline, not of yours; its traceback is {_keep_traceback()}")
+        tell(f"error: a bug of pipeline, not of yours; its traceback is {_keep_traceback()}")
         return OUR_BUG
-
-
-@contextmanager
-def _unheard(stream: TextIO | None) -> Iterator[None]:
-    """Print to `stream` as long as someone reads it; a pipe that broke, as after `| head`, changes no exit status."""
-    try:
-        yield
-        if stream is not None:
-            stream.flush()
-    except OSError:
-        assert stream is not None
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())  # what is in the buffer goes there, too
-        os.close(nowhere)
-
-
-def _tell(text: str) -> None:
-    with _unheard(sys.stderr):
-        if sys.stderr is not None:  # where it is closed, print would take standard output
-            print(text, file=sys.stderr)
-
-
-class _NotWritable(Exception):
-    """The system refuses what is asked of it; the text is the path and the reason."""
-
-
-@contextmanager
-def _writing(place: str | Path) -> Iterator[None]:
-    """Tell a full disk and the like from bugs of ours; `place` is said where the system does not say which file."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _USERS_TO_MEND:
-            raise
-        raise _NotWritable(f"{error.filename or place}: {error.strerror}") from error
 
 
 def _keep_traceback() -> str:
@@ -118,14 +77,9 @@ def _keep_traceback() -> str:
     return f"in {stream.name}"
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; python -m pipeline --help shows what there is")
-
-
 def _make_parser() -> argparse.ArgumentParser:
     """Hydra's flags. Hydra's own parser cannot be built on Python 3.14."""
-    parser = _Parser(prog="python -m pipeline", add_help=False, allow_abbrev=False)
+    parser = Parser(prog="python -m pipeline", add_help=False, allow_abbrev=False)
     parser.add_argument("overrides", nargs="*", help="KEY=VALUE")
     for *names, said in (
         ("--help", "-h", "what this tool does, its groups and examples"),
@@ -166,7 +120,7 @@ def _hydra_style(words: Sequence[str]) -> int:
 
     loader = matrix.make_loader(given.config_dir, given.config_path)
     if given.help or given.hydra_help or given.cfg or given.info or given.shell_completion:
-        with suppress(BrokenPipeError), _writing("standard output"):
+        with suppress(BrokenPipeError), writing("standard output"):
             _show(loader, given)
             sys.stdout.flush()
         return ALL_MEASURED
@@ -246,53 +200,12 @@ def _measure(request: Request, words: Sequence[str]) -> int:
     from .display import open_display
 
     try:
-        with open_display() as display, _writing(request.sweep.output):
+        with open_display() as display, writing(request.sweep.output):
             done = session.measure(request, display)
     except Interrupted:
         going_on = _command([word for word in words if not word.lstrip("+").startswith("fresh=")])
-        _tell(f"interrupted; what was measured is kept. To go on: {going_on}")
+        tell(f"interrupted; what was measured is kept. To go on: {going_on}")
         raise
     if done.was_finished:
-        _tell(f"already measured: {done.folder}; fresh=true measures again")
-    return _report(done.folder)
-
-
-def _report(folder: Path) -> int:
-    """Draw a run's report and say what it says."""
-    from . import report
-    from .evidence import Run
-    from .outputs import JOURNAL
-    from .summary import summary_text
-
-    run_ = Run.read(folder / JOURNAL)
-    with _writing(folder):
-        report.write(run_, folder)
-    text = summary_text(run_)
-    with _unheard(sys.stdout):
-        print(f"{text}\nreport: {folder / 'report.html'}")
-    ended = {each.status for each in (*run_.evidence.values(), *run_.matches.values())}
-    return SOME_NOT_MEASURED if ended - {"measured", "unsupported"} else ALL_MEASURED
-
-
-_REPORT_HELP = """usage: python -m pipeline report RUN
-
-Draw the report of a run again from its journal, and print what it says. RUN is the run's folder:
-  python -m pipeline report outputs/latest"""
-
-
-def _report_command(words: Sequence[str]) -> int:
-    """`report RUN`."""
-    if {"-h", "--help"} & set(words):
-        print(_REPORT_HELP)
-        return ALL_MEASURED
-    if len(words) != 1:
-        raise InputError(f"report {' '.join(words)}: name one run's folder, as in report outputs/latest")
-    from .outputs import JOURNAL
-
-    folder = Path(words[0])
-    if folder.name == JOURNAL:
-        folder = folder.parent
-    return _report(folder)
-
-
-_SUBCOMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"report": _report_command}
+        tell(f"already measured: {done.folder}; fresh=true measures again")
+    return draw(done.folder)

@@ -1,0 +1,51 @@
+"""`python -m pipeline export RUN --format FORMAT`: a run for other programs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .. import lookup, outputs
+from ..errors import InputError
+from ..status import ALL_MEASURED
+from ..streams import unheard, writing
+from . import Parser
+
+FORMATS = {
+    "csv": "one row a cell, as summary.csv has it",
+    "parquet": "one row a round, as samples.parquet has it",
+    "json": "definition, surroundings, cells and verdict",
+    "markdown": "the report",
+    "pyperf": "each cell's batches as pyperf's JSON: pyperf show, stats, hist, compare_to",
+}
+
+PARSER = Parser(
+    prog="python -m pipeline export",
+    description="Write what a run measured in a form for other programs: "
+    + "; ".join(f"{name}: {what}" for name, what in FORMATS.items()),
+    allow_abbrev=False,
+)
+PARSER.add_argument("run", metavar="RUN", help="a run's folder, as in outputs/latest, or NAME@latest")
+PARSER.add_argument("--format", choices=FORMATS, required=True)
+PARSER.add_argument("--output", type=Path, metavar="FILE", help="instead of standard output")
+
+
+def run(words: Sequence[str]) -> int:
+    """Write it."""
+    given = PARSER.parse_args(words)
+    folder = lookup.find(given.run)
+    if given.format == "parquet" and given.output is None and sys.stdout.isatty():
+        raise InputError("--format parquet is no text for a terminal; write --output FILE, or > FILE")
+    from ..evidence import Run
+    from ..report import exports
+
+    content = exports.export(Run.read(folder / outputs.JOURNAL), given.format)
+    data = content.encode() if isinstance(content, str) else content
+    if given.output is not None:
+        with writing(given.output):
+            outputs.write(given.output, data)
+        return ALL_MEASURED
+    with unheard(sys.stdout):
+        sys.stdout.buffer.write(data)
+    return ALL_MEASURED

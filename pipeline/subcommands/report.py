@@ -1,0 +1,38 @@
+"""`python -m pipeline report RUN`: draw the report of a run again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from .. import lookup
+from ..outputs import JOURNAL
+from ..status import ALL_MEASURED, SOME_NOT_MEASURED
+from ..streams import say, writing
+from . import Parser
+
+PARSER = Parser(
+    prog="python -m pipeline report",
+    description="Draw the report of a run again from its journal, and print what it says.",
+    allow_abbrev=False,
+)
+PARSER.add_argument("run", metavar="RUN", help="a run's folder, as in outputs/latest, or NAME@latest")
+
+
+def run(words: Sequence[str]) -> int:
+    """Draw it."""
+    return draw(lookup.find(PARSER.parse_args(words).run))
+
+
+def draw(folder: Path) -> int:
+    """Draw a run's report and say what it says."""
+    from .. import report
+    from ..evidence import Run
+    from ..summary import summary_text
+
+    run_ = Run.read(folder / JOURNAL)
+    with writing(folder):
+        report.write(run_, folder)
+    say(f"{summary_text(run_)}\nreport: {folder / 'report.html'}")
+    ended = {each.status for each in (*run_.evidence.values(), *run_.matches.values())}
+    return SOME_NOT_MEASURED if ended - {"measured", "unsupported"} else ALL_MEASURED
