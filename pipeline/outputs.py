@@ -85,6 +85,12 @@ def point_latest(output: Path, run: Path) -> None:
         made.replace(latest)
 
 
+def root_of(run: Path) -> Path | None:
+    """The output folder that a run's folder is in; `None` where it was put elsewhere."""
+    root = run.resolve().parent.parent.parent
+    return root if root.joinpath("latest").exists() else None
+
+
 def write(path: Path, content: str | bytes) -> None:
     """Put a file in place whole or not at all.
 

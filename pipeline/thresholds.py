@@ -47,3 +47,10 @@ BLOCKED = 0.2
 GIL_HELD = 0.5
 """and where a thread with nothing to do but wake up has to wait for the GIL at this share of its awakenings at least.
 """
+
+BETWEEN_RUNS = 1.03
+"""Two runs that took no turns: beyond the intervals of both, their speed-ups may differ by this factor with nothing
+changed, and"""
+TIMES_BETWEEN_RUNS = 1.12
+"""times in seconds by this one: whole runs of one loop were seen to vary by 4 % (standard deviation) on a machine that
+is shared, and this is twice that of a difference of two."""

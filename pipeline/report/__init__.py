@@ -40,4 +40,4 @@ def files(run: Run) -> Iterator[tuple[str, str | bytes]]:
         yield f"figures/{drawing.name}.png", drawing.png
     report = content.gather(run, summary, verdicts, drawings, open_end)
     yield "report.md", markdown.render(report)
-    yield "report.html", page.render(report)
+    yield "report.html", page.render_report(report)

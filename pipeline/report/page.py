@@ -13,8 +13,13 @@ from .figures import Box, Drawing
 from .figures.style import THEMED
 
 
-def render(report: Report) -> str:
-    """The page's HTML; whatever a user can set is escaped."""
+def render_report(report: Report) -> str:
+    """The report's HTML."""
+    return render("report.html.jinja", report=report, inline=inline)
+
+
+def render(template: str, **values: object) -> str:
+    """A page's HTML; whatever a user can set is escaped."""
     environment = Environment(
         loader=PackageLoader("pipeline.report"),
         autoescape=True,
@@ -23,7 +28,7 @@ def render(report: Report) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template("report.html.jinja").render(report=report, inline=inline)
+    return environment.get_template(template).render(**values)
 
 
 def inline(drawing: Drawing) -> list[Markup]:

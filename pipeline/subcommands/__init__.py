@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from ..errors import InputError
 
-NAMES = ("report", "export")
+NAMES = ("report", "compare", "export")
 
 
 class Parser(argparse.ArgumentParser):

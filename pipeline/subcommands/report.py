@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from .. import lookup
-from ..outputs import JOURNAL
+from .. import lookup, outputs
 from ..status import ALL_MEASURED, SOME_NOT_MEASURED
 from ..streams import say, writing
 from . import Parser
@@ -28,11 +27,15 @@ def draw(folder: Path) -> int:
     """Draw a run's report and say what it says."""
     from .. import report
     from ..evidence import Run
+    from ..report import history
     from ..summary import summary_text
 
-    run_ = Run.read(folder / JOURNAL)
+    run_ = Run.read(folder / outputs.JOURNAL)
     with writing(folder):
         report.write(run_, folder)
+        root = outputs.root_of(folder)
+        if root is not None:
+            outputs.write(root / "index.html", history.page(root))
     say(f"{summary_text(run_)}\nreport: {folder / 'report.html'}")
     ended = {each.status for each in (*run_.evidence.values(), *run_.matches.values())}
     return SOME_NOT_MEASURED if ended - {"measured", "unsupported"} else ALL_MEASURED

@@ -50,7 +50,7 @@ class _Sweep:
 
     def records(self) -> list[dict[str, Any]]:
         """What is in its journal so far."""
-        journals = list(self.folder.glob("outputs/*/*/*/journal.jsonl"))
+        journals = list(self.folder.glob("outputs/sleep/*/*/journal.jsonl"))
         lines = journals[0].read_bytes().splitlines(keepends=True) if journals else []
         return [json.loads(line) for line in lines if line.endswith(b"\n")]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline import environment
 
-from . import live, peer_rows, scaling_rows, simulated
+from . import comparison_rows, live, peer_rows, scaling_rows, simulated
 from .row import Row, table
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "truth.md"
@@ -20,6 +20,7 @@ PAGE = Path(__file__).parent.parent.parent / "docs" / "truth.md"
 SECTIONS: dict[str, Callable[[], Iterator[Row]]] = {
     **simulated.SECTIONS,
     **scaling_rows.SECTIONS,
+    **comparison_rows.SECTIONS,
     **peer_rows.SECTIONS,
     **live.SECTIONS,
 }

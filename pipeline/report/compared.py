@@ -1,0 +1,143 @@
+"""A comparison of two runs, for a terminal and as a page."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ..comparison import OPEN, Comparison, Ratio, names
+from ..journal import Record
+from ..wording import factor
+from . import page as pages
+from .text import one_line, shorten
+
+WIDTH = 80
+MOST_CHANGES = 12
+"""So many of each kind are printed; the page and the JSON have all."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What the page sets."""
+
+    title: str
+    before: str
+    after: str
+    sentences: tuple[str, ...]
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    changes: tuple[tuple[str, ...], ...]
+    scope: tuple[str, ...]
+
+
+def text(comparison: Comparison) -> str:
+    """A table that fits 80 columns, what is faster and slower, and what changed."""
+    written = io.StringIO()
+    screen = Console()
+    colours = screen.is_terminal and not screen.legacy_windows
+    console = Console(file=written, force_terminal=colours, width=WIDTH, highlight=False, emoji=False)
+    table = Table(box=None, padding=(0, 1))
+    for head in _heads(comparison):
+        table.add_column(head, overflow="fold")
+    for row in _rows(comparison):
+        table.add_row(*map(escape, row))
+    console.print(table)
+    console.print()
+    for sentence in _sentences(comparison):
+        console.print(f"[bold]{escape(sentence)}[/bold]")
+    for kind in dict.fromkeys(change.kind for change in comparison.changes):
+        changes = [change for change in comparison.changes if change.kind == kind]
+        console.print(f"  {kind}:")
+        for change in changes[:MOST_CHANGES]:
+            console.print(f"    {escape(_change(change.key, change.before, change.after))}")
+        if len(changes) > MOST_CHANGES:
+            console.print(f"    and {len(changes) - MOST_CHANGES} more")
+    for sentence in _scope(comparison):
+        console.print(escape(sentence))
+    return written.getvalue().rstrip()
+
+
+def page(comparison: Comparison) -> str:
+    """As one self-contained page."""
+    changes = tuple(
+        tuple(shorten(one_line(each), 200) for each in (change.kind, change.key, change.before, change.after))
+        for change in comparison.changes
+    )
+    return pages.render(
+        "compare.html.jinja",
+        compared=Compared(
+            "Comparison",
+            _about(comparison.before),
+            _about(comparison.after),
+            tuple(_sentences(comparison)),
+            tuple(_heads(comparison)),
+            tuple(tuple(map(one_line, row)) for row in _rows(comparison)),
+            changes,
+            tuple(_scope(comparison)),
+        ),
+    )
+
+
+def _heads(comparison: Comparison) -> list[str]:
+    return ["cell", "speed-up", *(["batch"] if comparison.one_environment else []), "why"]
+
+
+def _rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
+    several = len({each.workload for each in comparison.cells}) > 1
+    for each in comparison.cells:
+        why = [ratio.why for ratio in (each.speedup, each.batch) if ratio is not None and ratio.verdict == OPEN]
+        batch = [_said(each.batch)] if comparison.one_environment else []
+        name = f"{each.workload}, {each.pool}" if several else each.pool
+        yield name, _said(each.speedup), *batch, "; ".join(dict.fromkeys(filter(None, why)))
+
+
+def _said(ratio: Ratio | None) -> str:
+    if ratio is None:
+        return ""
+    if not math.isfinite(ratio.estimate):
+        return ratio.verdict
+    said = f"{factor(ratio.estimate)}x"
+    if ratio.low > 0 and math.isfinite(ratio.high):
+        said += f" [{factor(ratio.low)}, {factor(ratio.high)}]"
+    return f"{said} {ratio.verdict}"
+
+
+def _sentences(comparison: Comparison) -> Iterator[str]:
+    for verdict in ("faster", "slower"):
+        found = names(comparison.cells, verdict)
+        if found:
+            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+            yield f"{verdict.capitalize()}: {'; '.join(found[:3])}{more}."
+    if not comparison.cells:
+        yield "The runs have no cell in common."
+    elif not (comparison.any_is("faster") or comparison.any_is("slower")):
+        yield "Nothing is shown to be faster or slower."
+
+
+def _scope(comparison: Comparison) -> Iterator[str]:
+    yield (
+        f"x is how many times as fast as before; the same: within {comparison.margin:.0%}. The runs took no turns, so "
+        "these intervals are wider than those between cells of one run."
+    )
+    if not comparison.one_environment:
+        yield "The runs are of two environments: times in seconds are not compared, speed-ups over a plain loop are."
+    for which, cells in (("before", comparison.only_before), ("after", comparison.only_after)):
+        if cells:
+            more = f" and {len(cells) - 5} more" if len(cells) > 5 else ""
+            yield f"Only {which}: {'; '.join(cells[:5])}{more}."
+
+
+def _change(key: str, before: str, after: str) -> str:
+    return one_line(f"{shorten(key, 60)}: {shorten(before, 60)} -> {shorten(after, 60)}")
+
+
+def _about(header: Record) -> str:
+    began = datetime.fromtimestamp(header["began"], UTC).strftime("%d %B %Y, %H:%M UTC")
+    return one_line(f"{header['name']}, version {header['version']}, measured on {began}: {header['command']}")
