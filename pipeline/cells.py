@@ -99,8 +99,21 @@ class Cell:
             "workload_id": self.workload.id,
             "name": self.workload.name,
             **({"clustered": True} if self.clustered else {}),
+            "pickles": self.pickles,
+            "chunk_s": self.chunk_s,
             **self.definition,
         }
+
+    @classmethod
+    def of(cls, record: Mapping[str, Json]) -> Cell:
+        """From its record; older ones do not say all that hangs on the backend."""
+        return cls(
+            Workload(record["name"], **record["workload"]),
+            **{key: record[key] for key in ANCHOR},
+            pickles=record.get("pickles", True),
+            clustered=record.get("clustered", False),
+            chunk_s=record.get("chunk_s", 0.005),
+        )
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..comparison import OPEN, Comparison, Ratio, names
+from ..evidence import Run
 from ..journal import Record
+from ..summary import headline
+from ..verdict import NOT_ENOUGH, Verdict, decide
 from ..wording import factor
 from . import page as pages
 from .text import one_line, shorten
@@ -62,6 +65,34 @@ def text(comparison: Comparison) -> str:
     for sentence in _scope(comparison):
         console.print(escape(sentence))
     return written.getvalue().rstrip()
+
+
+def conclusions(before: Run, after: Run, comparison: Comparison) -> Iterator[str]:
+    """For each workload whether its verdict held, and where it did not, why that may be."""
+    olds, news = ({each.workload: each for each in decide(run)} for run in (before, after))
+    for workload, old in olds.items():
+        new = news.get(workload)
+        if new is None:
+            yield f"{workload}: not measured again."
+        elif _choice(old) == _choice(new):
+            yield f"{workload}: held. {headline(new)}"
+        else:
+            yield f"{workload}: changed. Before: {headline(old)} Now: {headline(new)} {_why(new, comparison)}"
+
+
+def _choice(verdict: Verdict) -> tuple[str, str | None]:
+    return verdict.decision, verdict.chosen and verdict.chosen.name
+
+
+def _why(new: Verdict, comparison: Comparison) -> str:
+    kinds = list(dict.fromkeys(change.kind for change in comparison.changes))
+    cells = [each for each in comparison.cells if each.workload == new.workload and each.speedup is not None]
+    if any(each.speedup is not None and each.speedup.verdict in ("faster", "slower") for each in cells):
+        said = f"{' and '.join(kinds)} changed" if kinds else "nothing that is known of changed but the hour"
+        return f"Its speed-ups are not what they were: {said}."
+    if new.decision == NOT_ENOUGH:
+        return new.because[0]
+    return "No speed-up is shown to have changed: both choices are near one another, or the evidence then was thin."
 
 
 def page(comparison: Comparison) -> str:

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from ..errors import InputError
 
-NAMES = ("report", "compare", "export")
+NAMES = ("report", "compare", "reproduce", "export")
 
 
 class Parser(argparse.ArgumentParser):

@@ -1,0 +1,81 @@
+"""`python -m pipeline reproduce RUN`: measure the same again here, and say which conclusions held."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import lookup, outputs
+from ..errors import InputError
+from ..status import ALL_MEASURED
+from ..streams import say, writing
+from . import Parser
+from .report import draw
+
+if TYPE_CHECKING:
+    from ..cells import Sweep
+    from ..journal import Record
+
+PARSER = Parser(
+    prog="python -m pipeline reproduce",
+    description="Measure what a run measured again, here and now, from its stored configuration, and say which of its "
+    "conclusions held. Give it in the folder in which the run was started: there the measured code is looked for.",
+    allow_abbrev=False,
+)
+PARSER.add_argument("run", metavar="RUN", help="a run's folder, as in outputs/latest, or NAME@latest")
+PARSER.add_argument(
+    "--cluster", metavar="ADDRESS", default="local", help="the address of the Ray cluster, if it takes one"
+)
+PARSER.add_argument("--output", metavar="FOLDER", default=str(lookup.OUTPUT), help="where the new run goes")
+
+
+def run(words: Sequence[str]) -> int:
+    """Measure, draw the new run's report, and compare."""
+    given = PARSER.parse_args(words)
+    folder = lookup.find(given.run)
+    from .. import comparison, journal, session
+    from ..display import open_display
+    from ..evidence import Run
+    from ..report import compared
+    from ..request import Request, version_of
+
+    header = journal.read(folder / outputs.JOURNAL)[0]
+    sweep = _sweep(header, given.output, given.cluster)
+    request = Request(sweep, shlex.join(["python", "-m", "pipeline", "reproduce", *words]), Path.cwd())
+    version = version_of(request)[0]
+    with open_display() as display, writing(given.output):
+        again = session.measure(request, display).folder
+    status = draw(again)
+    before, after = (Run.read(each / outputs.JOURNAL) for each in (folder, again))
+    found = comparison.compare(before, after)
+    with writing(again):
+        outputs.write(again / "compare.html", compared.page(found))
+    same = "the same version" if version == header["version"] else f"version {version}, not {header['version']}"
+    said = [f"\nIs it reproduced? Measured again: {same}.", *compared.conclusions(before, after, found)]
+    say("\n".join([*said, "", compared.text(found), "", f"page: {again / 'compare.html'}"]))
+    return status or ALL_MEASURED
+
+
+def _sweep(header: Record, output: str, address: str) -> Sweep:
+    from ..cells import Cell, Measure, Sweep
+
+    if any(isinstance(cell["workload"]["inputs"], dict) for cell in header["cells"]):
+        raise InputError(
+            f"the inputs of {header['name']} were Python objects given to pipeline.measure, and are not stored; "
+            "call it again with fresh=True, and compare the runs"
+        )
+    definition = header["definition"]
+    return Sweep(
+        name=header["name"],
+        cells=tuple(Cell.of(cell) for cell in header["cells"]),
+        measure=Measure(**definition["measure"]),
+        margin=definition["margin"],
+        seed=header["seed"],
+        fresh=True,
+        output=output,
+        runner=header["runner"],
+        exclusive=header.get("exclusive", True),
+        address=address,
+    )
