@@ -206,6 +206,8 @@ def _measure(request: Request, words: Sequence[str]) -> int:
         going_on = _command([word for word in words if not word.lstrip("+").startswith("fresh=")])
         tell(f"interrupted; what was measured is kept. To go on: {going_on}")
         raise
+    if done.lost is not None:
+        tell(f"error: {done.lost}; what was measured is kept, and the same command goes on")
     if done.was_finished:
         tell(f"already measured: {done.folder}; fresh=true measures again")
     return draw(done.folder)

@@ -40,7 +40,7 @@ class Silent:
     def preflight(self, workload: str) -> None:
         """Nothing."""
 
-    def wait_for(self, holder: str) -> None:
+    def wait_for(self, what: str) -> None:
         """Nothing."""
 
     def travel(self, folder: Path, size_bytes: int) -> None:
@@ -80,11 +80,11 @@ class Lines:
         """Say which workload is looked at."""
         self._say(f"looking at {workload}")
 
-    def wait_for(self, holder: str) -> None:
+    def wait_for(self, what: str) -> None:
         """Say it once: two sweeps wait for one another at every trial."""
-        if holder != self._waited_for:
-            self._waited_for = holder
-            self._say(f"waiting for {holder} on this machine; runner.exclusive=false does not wait")
+        if what != self._waited_for:
+            self._waited_for = what
+            self._say(f"waiting for {what}")
 
     def travel(self, folder: Path, size_bytes: int) -> None:
         """Say it once, before the first one joins."""
@@ -102,7 +102,7 @@ class Lines:
     def leave(self, node: str) -> None:
         """Say it, too."""
         self._nodes.discard(node)
-        self._say(f"{node} left; its trial is taken again")
+        self._say(f"{node} left; what it was measuring is taken again elsewhere")
 
     def end_soon(self) -> None:
         """Say it at once."""
@@ -150,11 +150,11 @@ class LiveTable:
 
         self._show(Text(f"looking at {workload} ..."))
 
-    def wait_for(self, holder: str) -> None:
+    def wait_for(self, what: str) -> None:
         """Show it in place of the table."""
         from rich.text import Text
 
-        title, waits = Text(self._title, style="bold"), Text(f"waiting for {holder} on this machine")
+        title, waits = Text(self._title, style="bold"), Text(f"waiting for {what}")
         self._show(Text("\n").join([title, waits] if self._title else [waits]))
 
     def travel(self, folder: Path, size_bytes: int) -> None:

@@ -11,6 +11,10 @@ class InputError(ValueError):
         super().__init__(" ".join("".join(each if each.isprintable() else " " for each in text).split()))
 
 
+class ClusterLost(Exception):
+    """The cluster, or all its nodes, went while something was measured there; what was measured is kept."""
+
+
 class Interrupted(Exception):
     """A signal ended the measuring; what was measured is kept."""
 

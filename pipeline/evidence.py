@@ -67,10 +67,21 @@ class Evidence:
         """What the machine offered meanwhile, in cores: the median of all probes and its 95 % interval.
 
         It is a speed-up too: that of spinning processes over one of them. `None` where there was no probe: in cells
-        of one worker and on machines of one core.
+        of one worker and on machines of one core; and where the workers were on other machines than the probe.
         """
+        if self.spans_machines:
+            return None
         probes = [[math.log(each) for each in trial.get("capacity") or ()] for trial in self.trials]
         return statistics.speedup(probes, ALPHA) if any(probes) else None
+
+    @cached_property
+    def spans_machines(self) -> bool:
+        """Whether workers were on other machines than the plain loop."""
+        return any(
+            node.partition("/")[0] != trial["node"].partition("/")[0]
+            for trial in self.trials
+            for node in trial["arms"]["cell"].get("placed", ())
+        )
 
     def cores_used(self, arm: str) -> float | None:
         """How many cores an arm kept busy in a batch, on average; `None` where CPU time is not counted."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from .journal import Record
 
+_ABOUT = ("cell", "leader", "workload")
 _MEASURED = ("preflight", "trial", "play-off")
 
 
@@ -39,6 +40,11 @@ def apart(records: Sequence[Record]) -> tuple[Record, ...]:
     return (found, *(_about_kind(record) for record in records[1:]))
 
 
+def as_measured(record: Record) -> Record:
+    """A record of `apart` as it was measured: about a cell, whatever the kind of node."""
+    return {**record, **{key: record[key].partition("@")[0] for key in _ABOUT if record.get(key)}}
+
+
 def _id(id_: str, kind: str) -> str:
     return f"{id_}@{kind}"
 
@@ -51,7 +57,7 @@ def _of_kind(cell: Record, kind: str, label: str) -> Record:
 def _about_kind(record: Record) -> Record:
     if record["kind"] not in _MEASURED:
         return record
-    about = {key: _id(record[key], record["environment"]) for key in ("cell", "leader", "workload") if record.get(key)}
+    about = {key: _id(record[key], record["environment"]) for key in _ABOUT if record.get(key)}
     return {**record, **about}
 
 

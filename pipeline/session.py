@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from . import cluster, environment, outputs, plan, runners, sources
 from .cells import Cell, Sweep, digest
-from .errors import InputError, Interrupted
+from .errors import ClusterLost, InputError, Interrupted
 from .evidence import MOST_ATTEMPTS
 from .interruption import Interruption, heed_signals
 from .journal import Journal, Record
@@ -28,7 +28,9 @@ from .runners import Assignment, Joined, Left, Outcome, Place, Progress, Runner,
 from .sweep import Bags, CellProgress, Turn
 
 _SERVES_AT = "PIPELINE_NODE_ADDRESS"
-"""Where a server that inputs start can be reached by a cluster's workers."""
+"""Where a server that inputs start can be reached by a cluster's workers,"""
+_HOSTS = "PIPELINE_HOSTS"
+"""and on how many machines these are."""
 
 _log = logging.getLogger("pipeline")
 _log.setLevel(logging.INFO)
@@ -46,8 +48,8 @@ class Display(Protocol):
         """A workload is looked at before it is measured."""
         ...
 
-    def wait_for(self, holder: str) -> None:
-        """Somebody else measures on the machine, and so it waits."""
+    def wait_for(self, what: str) -> None:
+        """Nothing goes on meanwhile: somebody else measures on the machine, or no node of the cluster is free."""
         ...
 
     def travel(self, folder: Path, size_bytes: int) -> None:
@@ -73,10 +75,11 @@ class Display(Protocol):
 
 @dataclass(frozen=True)
 class Session:
-    """What a session left behind: the run's folder, and whether it was complete before."""
+    """What a session left behind: the run's folder, whether it was complete before, and what ended it early."""
 
     folder: Path
     was_finished: bool
+    lost: str | None = None
 
 
 def measure(request: Request, display: Display) -> Session:
@@ -93,8 +96,8 @@ def measure(request: Request, display: Display) -> Session:
     _check_cluster(sweep)
     surroundings = environment.describe(_measured_folder(request))
     kind = surroundings["id"]
-    if sweep.runner != runners.HERE:  # nodes have their own; what stays is who asked
-        surroundings["id"] = digest([kind, sweep.runner])
+    if _takes_a_cluster(sweep):  # nodes have their own; what stays is who asked, and whom
+        surroundings["id"] = digest([kind, sweep.runner, sweep.address])
     found = None if sweep.fresh else outputs.find_run(output, sweep.name, version, surroundings["id"])
     bags = Bags(sweep, found.records if found else ())
     if found is not None and bags.are_done():
@@ -109,34 +112,24 @@ def measure(request: Request, display: Display) -> Session:
         shipped = sources.SHIPPED
         setting = runners.Setting(request.folder, shipped, pickled, sweep.address, log, about, kind)
         runner = stack.enter_context(runners.find(sweep.runner)(setting))
-        looks = list(_preflights(runner, bags, descriptions, display, interruption))
-        _check_timeout(sweep, [look for _, look in looks])
+        looks = _look(sweep, _preflights(runner, bags, descriptions, display, interruption))
         folder = found or outputs.new_run(output, sweep.name, version)
         run = stack.enter_context(
             Journal(folder.path / outputs.JOURNAL, surroundings["id"], surroundings["machine"]["host"])
         )
         stack.enter_context(_logging(folder.path / "log.txt"))
         _log.info("measuring %d cells: %s", len(sweep.measured), request.command)
-        run.append(
-            "run",
-            name=sweep.name,
-            version=version,
-            definition=definition,
-            command=request.command,
-            seed=sweep.seed,
-            runner=sweep.runner,
-            exclusive=sweep.exclusive,
-            began=time.time(),
-            cells=[cell.record() for cell in sweep.cells],
-            measured=[cell.id for cell in sweep.measured],
-            surroundings=surroundings,
-        )
+        _begin(run, request, version, definition, surroundings)
+        lost = None
         try:
             for outcome, look in looks:
                 bags.add(run.append("preflight", node=outcome.node, environment=outcome.kind, **look))
             outputs.point_latest(output, folder.path)
             display.begin(sweep, folder.path, sum(record["kind"] in ("trial", "play-off") for record in folder.records))
             _trials(runner, bags, run, descriptions, display, interruption)
+        except ClusterLost as error:
+            lost = str(error)
+            _log.info("%s", lost)
         finally:
             reason = "finished" if bags.are_done() else "interrupted"
             run.append("end", reason=reason, ended=time.time())
@@ -145,7 +138,27 @@ def measure(request: Request, display: Display) -> Session:
                 _log.info("the cluster said:\n%s", log.read_text(errors="replace"))
         if not bags.are_done():
             interruption.check()
-    return Session(folder.path, was_finished=False)
+    return Session(folder.path, was_finished=False, lost=lost)
+
+
+def _begin(
+    run: Journal, request: Request, version: str, definition: dict[str, Any], surroundings: dict[str, Any]
+) -> None:
+    sweep = request.sweep
+    run.append(
+        "run",
+        name=sweep.name,
+        version=version,
+        definition=definition,
+        command=request.command,
+        seed=sweep.seed,
+        runner=sweep.runner,
+        exclusive=sweep.exclusive,
+        began=time.time(),
+        cells=[cell.record() for cell in sweep.cells],
+        measured=[cell.id for cell in sweep.measured],
+        surroundings=surroundings,
+    )
 
 
 @contextmanager
@@ -154,12 +167,17 @@ def _cluster(sweep: Sweep, log: Path) -> Iterator[Mapping[str, str]]:
     if not any(cell.clustered for cell in sweep.measured):
         yield {}
     elif sweep.runner != runners.HERE:
-        yield {"RAY_ADDRESS": cluster.CLUSTER, _SERVES_AT: cluster.ADDRESS}
+        own = {"RAY_ADDRESS": cluster.CLUSTER, _SERVES_AT: cluster.ADDRESS, _HOSTS: cluster.HOSTS}
+        yield {**own, **cluster.ALL_FILES}
     else:
         with cluster.open_driver(sweep.address, log) as driver:
             found = driver.open(keepers=None)
-            own = {} if sweep.address == cluster.LOCAL else {_SERVES_AT: _own_address(found["RAY_ADDRESS"])}
-            yield {**found, **own}
+            own = {} if sweep.address == cluster.LOCAL else {_SERVES_AT: _own_address(found.variables["RAY_ADDRESS"])}
+            yield {**found.variables, **own, _HOSTS: str(found.hosts), **cluster.ALL_FILES}
+
+
+def _takes_a_cluster(sweep: Sweep) -> bool:
+    return sweep.runner != runners.HERE or any(cell.clustered for cell in sweep.measured)
 
 
 def _own_address(address: str) -> str:
@@ -250,13 +268,24 @@ def _preflights(
             case Started():
                 display.preflight(event.assignment.name)
             case Waiting():
-                display.wait_for(event.holder)
+                display.wait_for(event.what)
+                interruption.check()
             case Outcome():
                 look = queue.put(event)
                 if look is not None:
                     if look["status"] == "bad input":
                         raise InputError(look["reason"])
                     yield event, look
+
+
+def _look(sweep: Sweep, preflights: Iterator[tuple[Outcome, dict[str, Any]]]) -> list[tuple[Outcome, dict[str, Any]]]:
+    """Have all of them done before anything is journalled; what they find may end it."""
+    try:
+        looks = list(preflights)
+    except ClusterLost as error:
+        raise InputError(f"{error}; nothing was measured") from None
+    _check_timeout(sweep, [look for _, look in looks])
+    return looks
 
 
 class _Looks:
@@ -268,11 +297,11 @@ class _Looks:
         self._under_way: dict[tuple[str, str], Cell] = {}
 
     def take(self, place: Place) -> Assignment | None:
-        """The next one for a node of a kind; `None` where there is none, or the place is for a cluster's trials."""
+        """The next one for a node of a kind; `None` where there is none."""
         if place.kind not in self._waiting:
             self._waiting[place.kind] = [(cell, 1) for cell in self._bags.of(place.kind).missing_preflights()]
         waiting = self._waiting[place.kind]
-        if place.clustered or not waiting:
+        if not waiting:
             return None
         cell, attempt = waiting.pop(0)
         self._under_way[place.kind, cell.workload.id] = cell
@@ -292,42 +321,61 @@ class _Looks:
         return {**reply, "workload": cell.workload.id, "name": cell.workload.name}
 
 
+class _Turns:
+    """The looks and trials of a session: what comes next, and what became of it."""
+
+    def __init__(self, bags: Bags, descriptions: Descriptions, run: Journal, interruption: Interruption) -> None:
+        self._bags, self._descriptions, self._run, self._interruption = bags, descriptions, run, interruption
+        self._looks = _Looks(bags, descriptions)
+        self._turns: dict[Assignment, Turn] = {}
+
+    def take(self, place: Place) -> Assignment | None:
+        """The next one for a node of a kind; none any more once somebody asked for the end."""
+        if self._interruption.asked:
+            return None
+        look = self._looks.take(place)
+        if look is not None:
+            return look
+        bag = self._bags.of(place.kind)
+        turn = bag.take()
+        if turn is None:
+            return None
+        description = self._descriptions.trial(turn, bag.preflight(turn.cell))
+        name, clustered = turn.cell.workload.name, turn.clustered
+        assignment = Assignment(turn.id, name, turn.trial, turn.attempt, description, clustered)
+        self._turns[assignment] = turn
+        return assignment
+
+    def put(self, outcome: Outcome) -> None:
+        """Keep what became of one."""
+        turn = self._turns.pop(outcome.assignment, None)
+        if turn is None:
+            record = _look_record(self._run, self._looks, outcome)
+        else:
+            record = _trial_record(self._run, turn, outcome)
+        if record is not None:
+            self._bags.add(record)
+
+
 def _trials(
     runner: Runner, bags: Bags, run: Journal, descriptions: Descriptions, display: Display, interruption: Interruption
 ) -> None:
-    looks, turns = _Looks(bags, descriptions), dict[Assignment, Turn]()
+    turns = _Turns(bags, descriptions, run, interruption)
     under_way: dict[str, tuple[str, int]] = {}
-
-    def take(place: Place) -> Assignment | None:
-        if interruption.asked:
-            return None
-        look = looks.take(place)
-        if look is not None:
-            return look
-        bag = bags.of(place.kind)
-        turn = bag.take(clustered=place.clustered)
-        if turn is None:
-            return None
-        description = descriptions.trial(turn, bag.preflight(turn.cell))
-        assignment = Assignment(turn.id, turn.cell.workload.name, turn.trial, turn.attempt, description)
-        turns[assignment] = turn
-        return assignment
-
-    for event in runner.run(take):
+    for event in runner.run(turns.take):
         match event:
             case Travels() | Joined() | Left() | Waiting():
                 _heed(event, run, display)
-                continue
             case Started() | Progress():
                 rounds = event.rounds if isinstance(event, Progress) else 0
                 under_way[event.node] = event.assignment.id, rounds
+                display.update(bags.progress(), under_way)
             case Outcome():
                 under_way.pop(event.node, None)
-                turn = turns.pop(event.assignment, None)
-                record = _look_record(run, looks, event) if turn is None else _trial_record(run, turn, event)
-                if record is not None:
-                    bags.add(record)
-        display.update(bags.progress(), under_way)
+                turns.put(event)
+                display.update(bags.progress(), under_way)
+        if interruption.asked and not under_way:  # something may wait for a node that is long in coming
+            return
 
 
 def _heed(event: Travels | Joined | Left | Waiting, run: Journal, display: Display) -> None:
@@ -345,7 +393,7 @@ def _heed(event: Travels | Joined | Left | Waiting, run: Journal, display: Displ
             _log.info("%s left", event.node)
             display.leave(event.node)
         case Waiting():
-            display.wait_for(event.holder)
+            display.wait_for(event.what)
 
 
 def _look_record(run: Journal, looks: _Looks, outcome: Outcome) -> Record | None:

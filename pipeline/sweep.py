@@ -41,11 +41,6 @@ class CellProgress:
         return _match_id(self.cell, self.leader)
 
     @property
-    def clustered(self) -> bool:
-        """Whether its trials take a whole cluster."""
-        return self.cell.clustered or (self.leader is not None and self.leader.clustered)
-
-    @property
     def done(self) -> bool:
         """Whether it gets no more trials."""
         return self.trials_left == 0
@@ -60,6 +55,11 @@ class Turn:
     trial: int
     attempt: int
     plan: Plan
+
+    @property
+    def clustered(self) -> bool:
+        """Whether it takes a whole cluster."""
+        return self.cell.clustered or (self.leader is not None and self.leader.clustered)
 
     @property
     def id(self) -> str:
@@ -128,26 +128,21 @@ class Bag:
         """Whether every workload was looked at, and every cell and match has enough."""
         return not self.missing_preflights() and all(each.done for each in self.progress().values())
 
-    def take(self, *, clustered: bool | None = None) -> Turn | None:
+    def take(self) -> Turn | None:
         """The next trial, which is under way from now on, until its record is added."""
-        turn = self.next(clustered=clustered)
+        turn = self.next()
         if turn is not None:
             self._under_way.setdefault(turn.id, set()).add(turn.trial)
         return turn
 
-    def next(self, *, clustered: bool | None = None) -> Turn | None:
+    def next(self) -> Turn | None:
         """The next trial; `None` when there is enough of everything, or the rest depends on what is under way.
 
         Every open cell gets one trial before any gets the next, in an order drawn anew each time: a cell's trials
         are spread over the sweep, so that an hour's noise does not fall on one cell. So do the matches after them.
         No trial is begun beyond the next look at the interval, which decides whether there are any.
-
-        Args:
-            clustered: of those that take a whole cluster alone, or of the others alone.
         """
         waiting = [each for each in self.progress().values() if self._may_begin(each)]
-        if clustered is not None:
-            waiting = [each for each in waiting if each.clustered == clustered]
         if not waiting:
             return None
 

@@ -180,7 +180,7 @@ def _cell_row(run: Run, cell: Record, variant: str) -> dict[str, Any]:
         "reason": evidence.reason,
         "trials": len(evidence.trials),
         "rounds": speedup.rounds,
-        "above_attainable": cell["workers"] > run.room(cell).attainable_cores,
+        "above_attainable": None if evidence.spans_machines else cell["workers"] > run.room(cell).attainable_cores,
         "flags": "; ".join(map(str, flags.find(cell, evidence, run.room(cell)))),
         "cell": cell["id"],
     }

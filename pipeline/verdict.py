@@ -149,7 +149,8 @@ def _scaling(run: Run, candidates: Sequence[Candidate], *, is_shared: bool) -> t
         points = [Point(each.workers, each.evidence.speedup(alpha)) for each in counts]
         # What waits overlaps beyond the cores; what computes does not.
         busy = any((each.evidence.cores_used("anchor") or 0.0) > CPU_BOUND for each in counts)
-        attainable = run.room(counts[0].cell).attainable_cores if busy else math.inf
+        spans = any(each.evidence.spans_machines for each in counts)
+        attainable = run.room(counts[0].cell).attainable_cores if busy and not spans else math.inf
         laws = scaling.on_a_shared_machine() if is_shared else scaling.strong_scaling(points, attainable)
         found.append(Scaling(backend, variant, laws))
     return tuple(found)

@@ -14,19 +14,23 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..bench import messages
-from ..errors import InputError
+from ..errors import ClusterLost, InputError
 
 LOCAL = "local"
 """The address of a cluster that is started here and ends with the sweep."""
-FOLDER, SHIPPED, PICKLED, CLUSTER, ADDRESS = "@folder", "@shipped", "@pickled", "@cluster", "@address"
+FOLDER, SHIPPED, PICKLED = "@pipeline-folder", "@pipeline-shipped", "@pipeline-pickled"
+CLUSTER, ADDRESS, HOSTS = "@pipeline-cluster", "@pipeline-address", "@pipeline-hosts"
 """What stands in a message for the user's folder, for our own experiments, for the file of pickled inputs, for the
-cluster's address and for the node's own: only the node knows them."""
+cluster's address, for the node's own, and for the number of hosts: only the node knows them."""
 ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """Has Ray listen on the loopback interface alone, on every system: on those two it does anyway. Read by its import."""
+ALL_FILES = {"RAY_RUNTIME_ENV_IGNORE_GITIGNORE": "1"}
+"""Has Ray bring what git ignores, too: data may be measured that is not committed."""
 _DRIVER = "import sys; sys.path.insert(0, sys.argv[1]); from pipeline.cluster.driver import main; main()"
 OPENS_S = 120.0
 """So long may it take to connect, or to start a cluster,"""
@@ -34,6 +38,14 @@ _LEAVES_S = 20.0
 """and to leave it, or to take it down."""
 _LONGEST = 40
 """Of the path of a folder for Ray's sockets, whose own paths may have a hundred characters."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A cluster that there is: the variables by which others on this machine find it, and how many hosts it has."""
+
+    variables: dict[str, str]
+    hosts: int
 
 
 class Driver:
@@ -49,7 +61,7 @@ class Driver:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stream,
-                env={**os.environ, **(ON_LOOPBACK if address == LOCAL else {})},
+                env={**os.environ, **ALL_FILES, **(ON_LOOPBACK if address == LOCAL else {})},
                 start_new_session=True,  # Ctrl-C at the terminal is the conductor's to handle
             )
         self._messages: queue.Queue[messages.Message | None] = queue.Queue()
@@ -72,7 +84,7 @@ class Driver:
         """The next message; `None` when there is none in time.
 
         Raises:
-            InputError: the driver is gone.
+            ClusterLost: the driver is gone.
         """
         try:
             message = self._messages.get(timeout=timeout_s)
@@ -80,24 +92,28 @@ class Driver:
             return None
         if message is None:
             self._messages.put(None)  # whoever asks again hears the same
-            raise InputError(f"the connection to the Ray cluster is lost ({_last_line(self._log)})")
+            raise ClusterLost(f"the connection to the Ray cluster is lost{_last_line(self._log)}")
         return message
 
-    def open(self, **details: Any) -> dict[str, str]:
-        """Connect to the cluster, or start it; the variables by which others on this machine find it.
+    def open(self, **details: Any) -> Opened:
+        """Connect to the cluster, or start it.
 
         Raises:
             InputError: there is none, or no Ray.
         """
         address, scratch = self._address, str(self._log.with_name("ray"))
         self.tell("open", address=address, scratch=scratch if len(scratch) <= _LONGEST else None, **details)
-        message = self.receive(OPENS_S)
+        try:
+            message = self.receive(OPENS_S)
+        except ClusterLost as error:
+            raise InputError(f"cluster.address={address}: {error}") from None
         if message is None:
-            raise InputError(f"cluster.address={address}: Ray did not connect within {OPENS_S:.0f} s; see {self._log}")
+            raise InputError(
+                f"cluster.address={address}: Ray did not connect within {OPENS_S:.0f} s{_last_line(self._log)}"
+            )
         if "refused" in message:
             raise InputError(message["refused"])
-        found: dict[str, str] = message["opened"]
-        return {**found, **ON_LOOPBACK} if address == LOCAL else found
+        return Opened({**message["opened"], **(ON_LOOPBACK if address == LOCAL else {})}, message["hosts"])
 
     def close(self) -> None:
         """Have it leave the cluster and end."""
@@ -125,5 +141,5 @@ def _last_line(log: Path) -> str:
     with suppress(OSError):
         lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
         if lines:
-            return f"its log, {log}, ends: {lines[-1][:200]}"
-    return f"see {log}"
+            return f"; the last that was heard of it: {lines[-1][:300]}"
+    return ""

@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ..bench import travel
 from ..bench.messages import Message, receive, send, take_over_standard_streams
-from . import ADDRESS, CLUSTER, FOLDER, LOCAL, PICKLED, SHIPPED, keeper
+from . import ADDRESS, CLUSTER, FOLDER, HOSTS, LOCAL, PICKLED, SHIPPED, keeper
 
 #: Nodes that joined or left are looked for so often.
 EVERY_S = 1.0
@@ -32,7 +32,17 @@ AGAIN_S = 5.0
 #: Whoever does not answer in this time is not there.
 KNOCK_S = 10.0
 
-_NAMES = {"folder": FOLDER, "shipped": SHIPPED, "pickled": PICKLED, "cluster": CLUSTER, "address": ADDRESS}
+#: How a trial goes is asked for once a second at most, and that it goes on is heard of at least so often.
+HEARS_S, LONGEST_S = 1.0, 20.0
+
+_NAMES = {
+    "folder": FOLDER,
+    "shipped": SHIPPED,
+    "pickled": PICKLED,
+    "cluster": CLUSTER,
+    "address": ADDRESS,
+    "hosts": HOSTS,
+}
 
 Tell = Callable[[Message], None]
 
@@ -78,7 +88,8 @@ def _open(command: Message, tell: Tell) -> _Nodes | None:
         nodes = _Nodes(command["keepers"], tell)
         threading.Thread(target=nodes.watch, daemon=True).start()
     secrets = {name: value for name, value in os.environ.items() if name.startswith("RAY_AUTH_")}
-    tell({"opened": {"RAY_ADDRESS": ray.get_runtime_context().gcs_address, **secrets}})
+    hosts = {node["NodeManagerHostname"] for node in ray.nodes() if node["Alive"]}
+    tell({"opened": {"RAY_ADDRESS": ray.get_runtime_context().gcs_address, **secrets}, "hosts": len(hosts)})
     return nodes
 
 
@@ -92,7 +103,7 @@ def _knock(address: str) -> None:
 def _said(error: BaseException) -> str:
     """In a line; what a keeper raised, without Ray's wrapping."""
     cause = getattr(error, "cause", None) or error
-    return f"{type(cause).__name__}: {next(iter(str(cause).splitlines()), '')}"
+    return f"{type(cause).__name__}: {' '.join(str(cause).split())[:500]}"
 
 
 def _why(error: BaseException) -> str:
@@ -101,17 +112,26 @@ def _why(error: BaseException) -> str:
         causes.append(cause)
     if any("RAY_AUTH_TOKEN" in str(each) for each in causes):
         return "its token is missing here, or another one; set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to its own"
-    return f"{_said(error)}; start one with `ray start --head`, or write another address"
+    if "ersion mismatch" in str(error):
+        return f"it has other versions of Ray or Python than this one ({_said(error)}); use the same everywhere"
+    if isinstance(error, OSError):  # ConnectionError too
+        return f"{_said(error)}; start one with `ray start --head`, or write another address"
+    return _said(error)
 
 
 @dataclass
 class _Node:
-    """A node that is there. `keeper` is its actor, once it has one."""
+    """A node that is there. `keeper` is its actor, once it has one, and `about` what that said of it.
+
+    Whoever holds `settling` gives it what it lacks.
+    """
 
     id: str
     cpus: float
     group: PlacementGroup | None = None
     keeper: Any = None
+    about: Message | None = None
+    settling: threading.Lock = field(default_factory=threading.Lock)
 
 
 class _Nodes:
@@ -124,89 +144,126 @@ class _Nodes:
         pickled = settings["pickled"]
         self._pickled = None if pickled is None else ray.put(Path(pickled).read_bytes())
         self._nodes: dict[str, _Node] = {}
-        self._reserved = True
+        self._asked: dict[int, Any] = {}
+        self._wanted = True
+        self._reserving = threading.Lock()
 
     def watch(self) -> None:
-        """Notice who joins and who leaves, for ever."""
-        tick = threading.Event()
+        """Notice who joins and who leaves, for ever; the first time, tell of whom a keeper can be expected."""
+        tick, is_first = threading.Event(), True
         while True:
-            there = {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
-            for id_ in [each for each in self._nodes if each not in there]:
-                del self._nodes[id_]
-                self._tell({"left": id_})
-            for id_, node in there.items():
-                if id_ not in self._nodes and node["Resources"].get("CPU"):
-                    self._nodes[id_] = found = _Node(id_, node["Resources"]["CPU"])
-                    threading.Thread(target=self._settle, args=(found,), daemon=True).start()
+            with suppress(Exception):  # the cluster's head may not answer for a moment; who is gone for good says so
+                joined = self._look()
+                if is_first:
+                    self._tell({"expected": [node.id for node in joined]})
+                    is_first = False
+                for node in joined:
+                    self._start_settling(node)
             tick.wait(EVERY_S)
 
-    def _settle(self, node: _Node) -> None:
-        """Give a node its keeper, and say so; one that cannot have one is told of, and left."""
-        try:
-            if node.group is None:
-                self._hold(node)
-            node.keeper = self._start_keeper(node)
-            about = ray.get(node.keeper.describe.remote())
-        except Exception as error:  # noqa: BLE001 - it left meanwhile, or its workers cannot start
-            self._tell({"unfit": node.id, "reason": _said(error)})
-            return
-        self._tell({"joined": {"id": node.id, "about": about}})
+    def _look(self) -> list[_Node]:
+        """Those who joined since the last time."""
+        there = {node["NodeID"]: node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")}
+        for id_ in [each for each in self._nodes if each not in there]:
+            del self._nodes[id_]
+            self._tell({"left": id_})
+        found = [_Node(id_, node["Resources"]["CPU"]) for id_, node in there.items() if id_ not in self._nodes]
+        self._nodes |= {node.id: node for node in found}
+        return found
 
-    def _hold(self, node: _Node) -> None:
-        """Wait until the node's CPUs are ours, or the node is gone.
+    def _start_settling(self, node: _Node) -> None:
+        threading.Thread(target=self._settle, args=(node,), daemon=True).start()
+
+    def _settle(self, node: _Node) -> None:
+        """Give a node its keeper once its CPUs are ours, and say so; try again until it is gone, or not wanted."""
+        tick = threading.Event()
+        with node.settling:
+            while self._wanted and self._nodes.get(node.id) is node:
+                try:
+                    if node.group is None and not self._hold(node):
+                        continue
+                    if node.keeper is None:
+                        self._give_keeper(node)
+                except Exception as error:  # noqa: BLE001 - it left meanwhile, or its workers cannot start
+                    node.keeper = None
+                    self._tell({"unfit": node.id, "reason": _said(error)})
+                    tick.wait(AGAIN_S)
+                    continue
+                self._tell({"joined": {"id": node.id, "about": node.about, "held": node.group is not None}})
+                return
+
+    def _hold(self, node: _Node) -> bool:
+        """Ask for all of the node's CPUs, and say whether they came.
 
         Ray was seen to call a group infeasible whose CPUs had just become free, and then never to look again: one that
-        is long in coming is asked for anew. Where they are let go meanwhile, this ends, too.
+        is long in coming is asked for anew.
         """
-        while self._reserved and self._nodes.get(node.id) is node:
-            group = placement_group([{"CPU": node.cpus}], bundle_label_selector=[{"ray.io/node-id": node.id}])
-            if group.wait(AGAIN_S) and self._reserved:
+        group = placement_group([{"CPU": node.cpus}], bundle_label_selector=[{"ray.io/node-id": node.id}])
+        came = group.wait(AGAIN_S)
+        with self._reserving:
+            if came and self._wanted:
                 node.group = group
-                return
-            remove_placement_group(group)
+                return True
+        remove_placement_group(group)
+        return False
 
-    def _start_keeper(self, node: _Node) -> Any:
-        return (
+    def _give_keeper(self, node: _Node) -> None:
+        node.keeper = (
             ray.remote(keeper.Keeper)
             .options(
                 num_cpus=0,  # what is held is held for what it starts
                 scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False),
                 max_restarts=0,
+                max_concurrency=2,  # it is asked, and heard of meanwhile
             )
             .remote(self._library, _NAMES)
         )
+        node.about = ray.get(node.keeper.describe.remote())
+        if node.about is None:
+            raise RuntimeError("its keeper was killed")
 
     def run(self, node: str, key: int, description: Message) -> None:
-        """Have a node's keeper do something; what becomes of it is told when it is known."""
+        """Have a node's keeper do something; how it goes and what becomes of it is told when it is known."""
         there = self._nodes.get(node)
         if there is None or there.keeper is None:
             self._tell({"lost": key, "reason": "its node left the cluster"})
             return
+        self._asked[key] = there.keeper
         asked = there.keeper.ask.remote(description, self._pickled)
         asked.future().add_done_callback(lambda done: self._ended(there, key, done))
+        threading.Thread(target=self._hear, args=(key, there.keeper), daemon=True).start()
+
+    def _hear(self, key: int, asked: Any) -> None:
+        tick = threading.Event()
+        with suppress(Exception):  # the keeper is gone: that is told where it is asked
+            while key in self._asked:
+                progress = ray.get(asked.hear.remote(LONGEST_S))
+                self._tell({"goes on": key, "progress": progress})
+                tick.wait(HEARS_S)
 
     def _ended(self, node: _Node, key: int, done: Any) -> None:
-        error = done.exception()
+        asked, error = self._asked.pop(key), done.exception()
         if error is None:
             self._tell({"done": key, "reply": done.result()})
             return
+        if node.keeper is asked:
+            node.keeper = None
         self._tell({"lost": key, "reason": _said(error)})
-        if node.id in self._nodes:  # only the keeper is gone
-            threading.Thread(target=self._settle, args=(node,), daemon=True).start()
+        self._start_settling(node)
 
-    def give_up(self, node: str) -> None:
-        """Kill a node's keeper, and with it whatever it does."""
-        there = self._nodes.get(node)
-        if there is not None and there.keeper is not None:
-            ray.kill(there.keeper)
+    def give_up(self, key: int) -> None:
+        """Kill the keeper that does something, and with it whatever it does."""
+        if key in self._asked:
+            ray.kill(self._asked[key])
 
     def reserve(self, hold: bool) -> None:
-        """Hold all nodes' CPUs, or leave them to the workers of a backend; told when that is so."""
-        self._reserved = hold
+        """Hold all nodes' CPUs, and say of each when that is so, or leave them to the workers of a backend."""
+        with self._reserving:
+            self._wanted = hold
         for node in list(self._nodes.values()):
-            if hold and node.group is None:
-                self._hold(node)
-            elif not hold and node.group is not None:
+            if hold:
+                self._start_settling(node)
+            elif node.group is not None:
                 remove_placement_group(node.group)
                 node.group = None
         self._tell({"reserved": hold})

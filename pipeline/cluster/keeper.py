@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -36,12 +37,15 @@ main()
 
 
 class Keeper:
-    """One a node. It has a copy of the user's folder: Ray's own is shared, and gone with the node that fetched it."""
+    """One a node, for two callers at once: one asks, and one hears meanwhile how that goes.
+
+    It has a copy of the user's folder: Ray's own is shared, and gone with the node that fetched it.
+    """
 
     def __init__(self, packed: bytes, names: dict[str, str]) -> None:
         """Unpack the measured side, a zip file, into a private folder, which goes with the keeper's process.
 
-        `names` are those by which messages call the places: folder, shipped, pickled, cluster, address.
+        `names` are those by which messages call the places: folder, shipped, pickled, cluster, address, hosts.
         """
         self._names = names
         self._scratch = Path(tempfile.mkdtemp(prefix="pipeline-"))
@@ -52,6 +56,8 @@ class Keeper:
         shutil.copytree(Path.cwd(), self._folder, symlinks=True)
         sys.path.append(str(self._library))
         self._orphans = importlib.import_module("pipeline_bench.orphans")
+        self._progress: dict[str, Any] | None = None
+        self._is_there = threading.Condition()
         self._process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -80,34 +86,48 @@ class Keeper:
             self._names["pickled"]: str(self._scratch / "inputs.pickle"),
             self._names["cluster"]: ray.get_runtime_context().gcs_address,
             self._names["address"]: ray.util.get_node_ip_address(),
+            self._names["hosts"]: str(len({node["NodeManagerHostname"] for node in ray.nodes() if node["Alive"]})),
         }
         if pickled is not None:
             self._scratch.joinpath("inputs.pickle").write_bytes(pickled)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with suppress(OSError):  # one that is gone says nothing below
-            self._process.stdin.write(json.dumps(_placed(message, places)).encode() + b"\n")
+            self._process.stdin.write(json.dumps(_on_this_node(message, places)).encode() + b"\n")
             self._process.stdin.flush()
         for line in self._process.stdout:
             reply: dict[str, Any] = json.loads(line) if line.endswith(b"\n") else {}
             if "done" in reply:
                 done: dict[str, Any] = reply["done"]
                 return done
+            self._tell(reply.get("progress"))
         self._orphans.end(self._library)
         self._process = self._start()
         return None
 
+    def _tell(self, progress: dict[str, Any] | None) -> None:
+        with self._is_there:
+            self._progress = progress
+            self._is_there.notify_all()
 
-def _placed(value: Any, places: dict[str, str]) -> Any:
+    def hear(self, patience_s: float) -> dict[str, Any] | None:
+        """The newest progress that nobody has heard of yet; `None` where there is none in time."""
+        with self._is_there:
+            self._is_there.wait_for(lambda: self._progress is not None, patience_s)
+            progress, self._progress = self._progress, None
+        return progress
+
+
+def _on_this_node(value: Any, places: dict[str, str]) -> Any:
     """With every text that begins with the name of a place made a path on this node."""
     match value:
         case str():
             head, slash, rest = value.partition("/")
             return places[head] + slash + rest if head in places else value
         case dict():
-            return {key: _placed(each, places) for key, each in value.items()}
+            return {key: _on_this_node(each, places) for key, each in value.items()}
         case list():
-            return [_placed(each, places) for each in value]
+            return [_on_this_node(each, places) for each in value]
         case _:
             return value
 

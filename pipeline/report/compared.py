@@ -81,7 +81,7 @@ def conclusions(before: Run, after: Run, comparison: Comparison) -> Iterator[str
 
 
 def _choice(verdict: Verdict) -> tuple[str, str | None]:
-    return verdict.decision, verdict.chosen and verdict.chosen.name
+    return verdict.decision, None if verdict.chosen is None else verdict.chosen.name
 
 
 def _why(new: Verdict, comparison: Comparison) -> str:

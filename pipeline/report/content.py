@@ -85,7 +85,7 @@ def gather(
         name=one_line(header["name"]),
         version=header["version"],
         measured_on=datetime.fromtimestamp(header["began"], UTC).strftime("%d %B %Y, %H:%M UTC"),
-        machine=surroundings.machine_in_a_line(header["surroundings"]),
+        machine=surroundings.where(run),
         unfinished=unfinished,
         headlines=tuple(_headline(verdict) for verdict in verdicts),
         table=table,

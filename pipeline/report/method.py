@@ -20,7 +20,7 @@ def sentences(run: Run) -> tuple[str, ...]:
         if measure.cold
         else "Each trial started fresh processes, ran one batch to warm up, and then its rounds."
     )
-    if run.header.get("exclusive") is False:
+    if any(record["kind"] == "run" and record.get("exclusive") is False for record in run.records):
         rounds += (
             " Other sweeps on the machine were not waited for (runner.exclusive=false), and may have disturbed it."
         )

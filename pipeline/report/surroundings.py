@@ -24,9 +24,18 @@ class Facts:
     rows: tuple[tuple[str, str], ...]
 
 
-def machine_in_a_line(environment: Record) -> str:
-    """As the report's head names it."""
-    machine, interpreter = environment["machine"], environment["interpreter"]
+def where(run: Run) -> str:
+    """As the report's head names it: this machine, or the nodes of a cluster."""
+    here = run.header["surroundings"]
+    nodes = {record["node"]: record["about"] for record in run.records if record["kind"] == "node"}
+    if not nodes:
+        return _in_a_line(here)
+    kinds = Counter(_in_a_line(about) for about in nodes.values())
+    return "; ".join(f"{count:,} {'node' if count == 1 else 'nodes'} of {kind}" for kind, count in kinds.items())
+
+
+def _in_a_line(about: Record) -> str:
+    machine, interpreter = about["machine"], about["interpreter"]
     said = [machine["cpu"], _cores(machine), f"{interpreter['implementation']} {interpreter['python']}"]
     return one_line(", ".join(filter(None, said)))
 
@@ -63,14 +72,20 @@ def environment(environment: Record) -> tuple[Facts, ...]:
 
 def nodes(run: Run) -> tuple[Facts, ...]:
     """The nodes of a cluster that took part, each with what it is and how many trials it measured; none elsewhere."""
-    trials = Counter(record["node"] for record in run.records if record["kind"] in ("trial", "play-off"))
-    said = {}
-    for record in run.records:
-        if record["kind"] == "node":
-            machine, interpreter = record["about"]["machine"], record["about"]["interpreter"]
-            what = [machine["cpu"], _cores(machine), f"{interpreter['implementation']} {interpreter['python']}"]
-            said[record["node"]] = f"{', '.join(filter(None, what))}: {trials[record['node']]:,} trials"
-    return (_facts("Nodes", dict(list(said.items())[:MOST_NODES])),) if said else ()
+    trials = Counter(
+        record["node"] for record in run.records if record.get("status") == "measured" and record["trial"] is not None
+    )
+    said = {
+        record["node"]: f"{_in_a_line(record['about'])}: {trials[record['node']]:,} trials"
+        for record in run.records
+        if record["kind"] == "node"
+    }
+    if len(said) > MOST_NODES:
+        said = {
+            **dict(list(said.items())[:MOST_NODES]),
+            "And more": f"{len(said) - MOST_NODES:,}; environment.json has all",
+        }
+    return (_facts("Nodes", said),) if said else ()
 
 
 def packages(environment: Record) -> Facts:

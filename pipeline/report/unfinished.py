@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ..cells import Cell, Sweep, Workload
+from .. import hardware
+from ..cells import Cell, Sweep
 from ..evidence import Run
-from ..journal import Record
 from ..sweep import Bag
 from .text import clean
 
@@ -36,12 +36,12 @@ def describe(run: Run) -> Unfinished | None:
 
 def _done(run: Run) -> int:
     """How many of the measured cells get no more trials, by the rule that ends their measuring."""
-    cells = tuple(map(_cell, run.header["cells"]))
+    return sum(_done_of_kind(run, kind) for kind in run.header.get("machines", [run.header["environment"]]))
+
+
+def _done_of_kind(run: Run, kind: str) -> int:
+    cells = tuple(Cell.of(cell) for cell in run.header["cells"] if cell.get("kind", kind) == kind)
     sweep = Sweep("", cells, run.measure, margin=run.margin, seed=0, fresh=False, output="", runner="")
-    progress = Bag(sweep, run.records).progress().values()
+    records = (hardware.as_measured(record) for record in run.records if record["environment"] == kind)
+    progress = Bag(sweep, records).progress().values()
     return sum(each.done and each.leader is None and each.evidence.status != "not run" for each in progress)
-
-
-def _cell(record: Record) -> Cell:
-    defined = {key: record[key] for key in ("backend", "workers", "options", "env", "python")}
-    return Cell(Workload(record["name"], **record["workload"]), **defined)

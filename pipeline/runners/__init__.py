@@ -35,24 +35,24 @@ class Setting:
 
 @dataclass(frozen=True)
 class Place:
-    """Where an assignment is asked for: any node of a `kind`. With `clustered`, one that takes the whole cluster.
-
-    `None` where that makes no difference: a machine by itself does all there is.
-    """
+    """Where an assignment is asked for: any node of a `kind`."""
 
     kind: str
-    clustered: bool | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Assignment:
-    """Something for a keeper to do: a trial of a cell, or the preflight of a workload, whose `name` it has."""
+    """Something for a keeper to do: a trial of a cell, or the preflight of a workload, whose `name` it has.
+
+    One that is `clustered` takes the whole cluster, and runs when nothing else does.
+    """
 
     id: str
     name: str
     trial: int | None
     attempt: int
     description: dict[str, Any]
+    clustered: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,10 +98,9 @@ class Progress:
 
 @dataclass(frozen=True)
 class Waiting:
-    """An assignment waits for somebody else who measures on its machine."""
+    """Nothing goes on until something is there: `what`, and why."""
 
-    assignment: Assignment
-    holder: str
+    what: str
 
 
 @dataclass(frozen=True)

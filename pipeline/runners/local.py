@@ -89,7 +89,7 @@ class _Local:
             while (message := messages.receive(self._keeper.stdout)) is not None and "progress" in message:
                 progress = message["progress"]
                 if "waits_for" in progress:
-                    yield Waiting(assignment, progress["waits_for"])
+                    yield Waiting(f"{progress['waits_for']} on this machine; runner.exclusive=false does not wait")
                 else:
                     yield Progress(assignment, self._node, progress["rounds"])
             if message is None:  # the measured code, or the system short of memory, killed it

@@ -44,10 +44,10 @@ def _dispatch(folder: Path) -> list[Figure]:
     """The map beside a bare loop over actors of the same kind, taking turns; and the shortest task that pays."""
     folder.joinpath("pipeline_bench").symlink_to(Path(bench.__file__).parent)
     with open_driver(LOCAL, folder / "log") as driver:
-        environment = driver.open(keepers=None)
+        environment = driver.open(keepers=None).variables
         done = subprocess.run(
             [sys.executable, "-c", _DISPATCH, str(folder)],
-            env={**os.environ, **environment, "PYTHONHASHSEED": "0"},
+            env={**os.environ, **environment, "PYTHONHASHSEED": "0", "PIPELINE_HOSTS": "1"},
             capture_output=True,
             text=True,
             check=True,

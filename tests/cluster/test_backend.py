@@ -26,7 +26,7 @@ def lock(x):
 @pytest.fixture(params=["actor", "task"])
 def cell(request: pytest.FixtureRequest, cluster: Cluster) -> dict[str, Any]:
     """An arm of two workers on the cluster."""
-    arm = describe_arm("cell", "ray", 2, RAY_ADDRESS=cluster.address, **cluster.environment)
+    arm = describe_arm("cell", "ray", 2, RAY_ADDRESS=cluster.address, PIPELINE_HOSTS="1", **cluster.environment)
     return {**arm, "options": {"chunksize": 1, "style": request.param, "placement": "spread", "env": {}}}
 
 
@@ -113,10 +113,32 @@ def test_it_runs_as_many_tasks_at_once_as_it_has_workers(tmp_path: Path, cell: d
     assert reply["status"] == "measured", reply
 
 
-def test_more_workers_than_cpus_share_them(tmp_path: Path, cluster: Cluster) -> None:
-    """As the threads and processes of other pools do."""
-    arm = describe_arm("cell", "ray", 2 * NODES, RAY_ADDRESS=cluster.address, **cluster.environment)
+@pytest.mark.parametrize("workers", [NODES + 1, 2 * NODES, 8])
+def test_more_workers_than_cpus_share_them(tmp_path: Path, cluster: Cluster, workers: int) -> None:
+    """As the threads and processes of other pools do, also where they are no multiple of the CPUs."""
+    more = {"PIPELINE_HOSTS": "1", **cluster.environment}
+    arm = describe_arm("cell", "ray", workers, RAY_ADDRESS=cluster.address, **more)
     arm["options"] = {"chunksize": 1, "style": "actor", "placement": "pack", "env": {}}
     reply = _measure(tmp_path, arm, "square", inputs=12)
     assert reply["status"] == "measured", reply
-    assert sum(reply["arms"]["cell"]["placed"].values()) == 2 * NODES
+    assert sum(reply["arms"]["cell"]["placed"].values()) == workers
+
+
+def test_a_function_that_a_worker_cannot_have_fails_the_cell(tmp_path: Path, cell: dict[str, Any]) -> None:
+    """With what was raised there, and nothing else is run in its stead."""
+    tmp_path.joinpath("picky.py").write_text(
+        "import sys\n"
+        "class Picky:\n"
+        "    def __call__(self, x):\n"
+        "        return x\n"
+        "    def __reduce__(self):\n"
+        "        return _arrive, ()\n"
+        "def _arrive():\n"
+        "    if 'ray' in sys.modules:\n"
+        "        raise ValueError('not here')\n"
+        "    return Picky()\n"
+        "task = Picky()\n"
+    )
+    reply = measure(describe(tmp_path, cell, workload={"task": "picky:task", "inputs": 4}))
+    assert reply["status"] == "failed", reply
+    assert "not here" in reply["reason"]

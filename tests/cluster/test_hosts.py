@@ -50,6 +50,7 @@ def hosts() -> Iterator[Cluster]:
     _run(DOWN)  # of a run that was killed
     made = _run(UP)
     if made.returncode:
+        _run(DOWN)
         pytest.skip(f"no network of its own can be made here: {made.stderr.strip()}")
     try:
         with open_cluster(1, HERE) as cluster:
@@ -87,9 +88,13 @@ def test_the_measured_code_is_on_both_hosts(
     tmp_path: Path, hosts: Cluster, user_module: Callable[[str, str], Path]
 ) -> None:
     """As workers of a pool find it, and as trials on the nodes do."""
-    user_module("helper", "def double(x):\n    return 2 * x\n")
-    user_module("mine", "import helper\ndef task(x):\n    return helper.double(x)\n")
-    for task, runner in (("mine:task", "local"), ("mine.py:task", "ray")):
+    user_module(".jobs/helper", "def double(x):\n    return 2 * x\n")
+    mine = "import helper\ndef task(x):\n    return helper.double(x)\n"
+    user_module(".jobs/mine", mine)
+    user_module("mine", mine.replace("helper", "halve"))
+    user_module("halve", "def double(x):\n    return 2 * x\n")
+    tmp_path.joinpath(".gitignore").write_text("halve.py\n")
+    for task, runner in ((".jobs/mine.py:task", "local"), ("mine:task", "ray")):
         words = ("workload=function", f"workload.task={task}", "backend=ray,process", "backend.placement=spread")
         command = OnCluster(tmp_path, hosts.address, hosts.environment, runner)
         done = command(*words, "workers=2", *LEAST, f"name={runner}", "-m")

@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +20,22 @@ from .conftest import NODES, OnCluster
 from .nodes import Cluster
 
 SLEEP = ("workload=sleep", "workload.inputs=4", "backend=thread", "workers=1,2,3,4", "measure=quick")
+PROCESSES = ("workload=sleep", "workload.inputs=4", "backend=process", "workers=1,2", "measure=quick")
 
 
 def _trials(done: Finished) -> list[dict[str, Any]]:
     return [*done.records("trial"), *done.records("play-off")]
 
 
+def _processes() -> Iterator[tuple[int, bytes]]:
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            yield int(process.name), process.joinpath("cmdline").read_bytes()
+
+
 def _keepers() -> set[int]:
     """The processes of ours that run on the cluster's nodes."""
-    found = set()
-    for process in Path("/proc").iterdir():
-        try:
-            if b"pipeline_bench" in process.joinpath("cmdline").read_bytes():
-                found.add(int(process.name))
-        except (OSError, ValueError):
-            continue
-    return found
+    return {pid for pid, command in _processes() if b"pipeline_bench" in command}
 
 
 def _wait_for(started: subprocess.Popen[str], folder: Path, kind: bytes, count: int) -> Path:
@@ -42,6 +44,7 @@ def _wait_for(started: subprocess.Popen[str], folder: Path, kind: bytes, count: 
         for journal in folder.glob("outputs/sleep/*/*/journal.jsonl"):
             if journal.read_bytes().count(b'"kind":"' + kind + b'"') >= count:
                 return journal
+        time.sleep(0.05)  # the nodes need the cores that looking takes
     raise AssertionError(started.communicate()[1])
 
 
@@ -117,7 +120,8 @@ def test_without_the_token_it_is_one_line_that_says_so(tmp_path: Path, cluster: 
 
 def test_a_node_that_dies_loses_its_trial_alone(on_cluster: OnCluster, cluster: Cluster) -> None:
     """It is taken again elsewhere, nothing is counted twice, and a node that joins takes part."""
-    started = on_cluster.start(*SLEEP, "measure.trials=20", "-m")
+    slow = ("workload.params.seconds=0.15", "measure.trials=7", "measure.budget_s=60", "measure.target=0.9")
+    started = on_cluster.start(*SLEEP, *slow, "margin=0.9", "-m")
     _wait_for(started, on_cluster.folder, b"trial", 3)
     cluster.start()
     _wait_for(started, on_cluster.folder, b"node", NODES + 1)
@@ -127,6 +131,9 @@ def test_a_node_that_dies_loses_its_trial_alone(on_cluster: OnCluster, cluster: 
     counted = [(trial["kind"], trial["cell"], trial.get("leader"), trial["trial"]) for trial in _measured(done)]
     assert len(counted) == len(set(counted))
     assert len({record["node"] for record in done.records("node")}) == NODES + 1
+    (lost,) = [trial for trial in _trials(done) if trial["status"] == "not run"]
+    again = [trial for trial in _measured(done) if (trial["cell"], trial["trial"]) == (lost["cell"], lost["trial"])]
+    assert [(trial["attempt"], trial["node"] != lost["node"]) for trial in again] == [(2, True)]
 
 
 def _measured(done: Finished) -> list[dict[str, Any]]:
@@ -152,17 +159,20 @@ def test_a_trial_that_hangs_is_ended_on_its_node(
 
 def test_a_killed_conductor_leaves_nothing_behind_and_is_resumed(on_cluster: OnCluster) -> None:
     """By the same command, which takes only what is missing."""
-    started = on_cluster.start(*SLEEP, "-m")
+    there, others = _keepers(), set(Path(tempfile.gettempdir()).glob("pipeline-*/library/shipped"))
+    started = on_cluster.start(*PROCESSES, "-m")
     journal = _wait_for(started, on_cluster.folder, b"trial", 3)
-    scratch = list(Path(tempfile.gettempdir()).glob("pipeline-*/library/shipped"))
-    assert len(scratch) >= NODES
+    scratch = set(Path(tempfile.gettempdir()).glob("pipeline-*/library/shipped")) - others
+    assert len(scratch) == NODES
+    ours = _keepers() - there
+    assert len(ours) > NODES
     started.send_signal(signal.SIGKILL)
     started.communicate()
     before = [json.loads(line) for line in journal.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
-    for pid in _keepers():
+    for pid in ours | (_keepers() - there):
         _await_end(pid)
     assert not any(each.exists() for each in scratch)
-    done = on_cluster(*SLEEP, "-m")
+    done = on_cluster(*PROCESSES, "-m")
     assert done.status == 0, done.err
     assert done.run == journal.parent
     counted = [(trial["cell"], trial["trial"]) for trial in done.records("trial")]
@@ -199,19 +209,34 @@ def test_nodes_of_another_kind_have_cells_of_their_own(on_cluster: OnCluster, cl
 def test_cells_of_the_cluster_itself_run_among_the_others(on_cluster: OnCluster) -> None:
     """When no other trial runs: then its nodes' CPUs are theirs, and their workers are where they were asked to be."""
     cells = ("workload=sleep", "workload.inputs=6", "backend=thread,ray", "backend.placement=spread", "workers=2,3")
-    done = on_cluster(*cells, *LEAST, "-m")
+    done = on_cluster(*cells, *LEAST, "measure.trials=2", "measure.max_rounds=2", "-m")
     assert done.status == 0, done.err
+    of_ray = ["placed" in trial["arms"]["cell"] for trial in done.records("trial")]
+    assert True in of_ray[: len(of_ray) // 2 + 1]  # not all of them at the end
+    assert False in of_ray[len(of_ray) // 2 :]
     placed = [trial["arms"]["cell"]["placed"] for trial in done.records("trial") if "placed" in trial["arms"]["cell"]]
-    assert sorted(sum(each.values()) for each in placed) == [2, 3]
+    assert sorted(sum(each.values()) for each in placed) == [2, 2, 3, 3]
     assert all(len(each) == sum(each.values()) for each in placed)
 
 
 def test_a_local_sweep_starts_a_cluster_of_its_own_and_leaves_none(pipeline: Command) -> None:
     """Once for all of its cells."""
-    done = pipeline("workload=cpu", "workload.inputs=4", "backend=process,ray", "workers=2", *LEAST, "-m")
+    before = _heads()
+    started = pipeline.start("workload=cpu", "workload.inputs=4", "backend=process,ray", "workers=1,2", *LEAST, "-m")
+    heads = set[int]()
+    while started.poll() is None:
+        heads |= _heads() - before
+        time.sleep(0.05)
+    done = _finish(started, pipeline.folder)
+    assert len(heads) == 1
+    assert _heads() <= before
     assert done.status == 0, done.err
     assert "2 Ray workers" in done.out
     assert "Traceback" not in done.err
     placed = [trial["arms"]["cell"].get("placed") for trial in done.records("trial")]
-    assert sum(each is not None for each in placed) == 1
-    assert not list(Path(tempfile.gettempdir()).glob("pipeline-*/ray"))
+    assert sum(each is not None for each in placed) == 2
+
+
+def _heads() -> set[int]:
+    """The processes of Ray's that hold a cluster together."""
+    return {pid for pid, command in _processes() if b"gcs_server" in command.partition(b"\0")[0]}

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import ray
 from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError, RayTaskError, WorkerCrashedError
@@ -38,12 +38,10 @@ _PLACEMENTS = {"pack": "PACK", "spread": "SPREAD"}
 def open_pool(workers: int, options: Mapping[str, Any], modules: Sequence[str]) -> Iterator[Pool]:
     """A pool whose workers have all answered; which processes they are, and where, is part of what it yields."""
     given = {"PYTHONHASHSEED": os.environ["PYTHONHASHSEED"], **options["env"]}  # sets have one order in all arms
-    runtime_env = {"env_vars": {name: value for name, value in given.items() if value is not None}}
+    runtime_env: dict[str, Any] = {"env_vars": {name: value for name, value in given.items() if value is not None}}
+    if int(os.environ["PIPELINE_HOSTS"]) > 1:
+        runtime_env |= travel.runtime_env(str(Path.cwd()))
     ray.init(log_to_driver=False, logging_level="ERROR", runtime_env=runtime_env)
-    if any(node["Alive"] and node["NodeManagerHostname"] != platform.node() for node in ray.nodes()):
-        ray.shutdown()  # what travels to other machines is said when one connects
-        travels = travel.runtime_env(str(Path.cwd()))
-        ray.init(log_to_driver=False, logging_level="ERROR", runtime_env={**runtime_env, **travels})
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # other nodes may lack this package
     try:
         with _places(workers, _PLACEMENTS[options["placement"]]) as placing:
@@ -70,8 +68,7 @@ class _Placing:
 @contextmanager
 def _places(workers: int, strategy: str) -> Iterator[_Placing]:
     """A place for each worker, and the CPUs of each."""
-    total = sum(node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"])
-    cpus = min(1.0, math.floor(total / workers * 1000) / 1000)  # Ray counts in ten-thousandths
+    cpus = _share([node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]], workers)
     while True:
         group = placement_group([{"CPU": cpus}] * workers, strategy=strategy)
         try:
@@ -83,8 +80,22 @@ def _places(workers: int, strategy: str) -> Iterator[_Placing]:
             remove_placement_group(group)
 
 
+def _share(nodes: Sequence[float], workers: int) -> float:
+    """The CPUs of each worker so that all of them have a place on the nodes: one, or as large a part as there can be.
+
+    Raises:
+        BrokenExecutor: the nodes have none.
+    """
+    for parts in range(1, workers + 1):
+        if sum(math.floor(cpus * parts) for cpus in nodes) >= workers:
+            return 1.0 if parts == 1 else math.floor(10_000 / parts) / 10_000  # Ray counts in ten-thousandths
+    raise BrokenExecutor("no node of the Ray cluster has a CPU")
+
+
 class _Setting:
     """What a worker needs to find the measured code: it travels as a value, as other nodes may lack this package."""
+
+    entered: ClassVar[bool] = False  # in a worker's process, which finds this class again whenever it comes
 
     def __init__(
         self, folder: str, path: list[str], modules: Sequence[str], files: dict[str, bytes], unset: Sequence[str]
@@ -94,20 +105,30 @@ class _Setting:
 
     @classmethod
     def here(cls, modules: Sequence[str], unset: Sequence[str]) -> _Setting:
-        """As this process finds it; variables that are `unset` here Ray may have set there, or whoever started it."""
+        """As this process finds it; variables that are `unset` here Ray may have set there, or whoever started it.
+
+        What is in the user's folder is named from there on: on other machines that is elsewhere.
+        """
+        folder = Path.cwd()
+        absolute = [Path(os.path.abspath(each)) for each in sys.path]
+        path = [str(each.relative_to(folder) if each.is_relative_to(folder) else each) for each in absolute]
         files = {place: Path(place).read_bytes() for place in modules if place.endswith(".py")}
-        return cls(str(Path.cwd()), [os.path.abspath(each) for each in sys.path], modules, files, unset)
+        return cls(str(folder), path, modules, files, unset)
 
     def enter(self) -> None:
         """Have this process find it, and import it, once its variables are those of the other arms."""
+        if type(self).entered:
+            return
         for name in self._unset:
             os.environ.pop(name, None)
         if Path(self._folder).is_dir():  # on other machines Ray has brought it, and is in it
             os.chdir(self._folder)
-        sys.path += [each for each in self._path if each not in sys.path and Path(each).is_dir()]
+        found = [os.path.abspath(each) for each in self._path]
+        sys.path += [each for each in found if each not in sys.path and Path(each).is_dir()]
         reference = importlib.import_module("pipeline_bench.reference")
         for place in self._modules:
             reference.load_module(place, place, self._files.get(place))
+        type(self).entered = True
 
 
 def _here() -> tuple[str, int]:
@@ -134,16 +155,17 @@ class _Actors:
     def __init__(self, workers: int, placing: _Placing, setting: _Setting) -> None:
         options = {"max_restarts": 0, "max_task_retries": 0}
         self._actors = [
-            ray.remote(_Actor).options(**placing.options(place), **options).remote(setting) for place in range(workers)
+            ray.remote(_Actor).options(**placing.options(place), **options).remote() for place in range(workers)
         ]
-        self.workers = _met([actor.answer.remote() for actor in self._actors])
+        # Not as they are made: what is raised then is told as their death.
+        self.workers = _met([actor.enter.remote(setting) for actor in self._actors])
         self._held: Callable[[Any], Any] | None = None
 
     def hold(self, function: Callable[[Any], Any]) -> None:
         if function is not self._held:
+            self._held = None
             reference = ray.put(function)
-            for actor in self._actors:
-                actor.hold.remote(reference)
+            _get([actor.hold.remote(reference) for actor in self._actors])
             self._held = function
 
     def submit(self, worker: int, chunk: Sequence[Any]) -> ray.ObjectRef:
@@ -151,10 +173,8 @@ class _Actors:
 
 
 class _Actor:
-    def __init__(self, setting: _Setting) -> None:
+    def enter(self, setting: _Setting) -> tuple[str, int]:
         setting.enter()
-
-    def answer(self) -> tuple[str, int]:
         return _here()
 
     def hold(self, function: Callable[[Any], Any]) -> None:
