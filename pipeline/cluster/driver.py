@@ -27,8 +27,8 @@ from . import ADDRESS, CLUSTER, FOLDER, HOSTS, LOCAL, PICKLED, SHIPPED, keeper
 #: Nodes that joined or left are looked for so often.
 EVERY_S = 1.0
 
-#: A node's CPUs are asked for anew when they did not come in this time.
-AGAIN_S = 5.0
+#: A node's CPUs are asked for anew when they did not come in the shorter time, and then ever more seldom.
+SOONEST_S, SELDOMMEST_S = 0.5, 8.0
 #: Whoever does not answer in this time is not there.
 KNOCK_S = 10.0
 
@@ -83,13 +83,13 @@ def _open(command: Message, tell: Tell) -> _Nodes | None:
     except Exception as error:  # noqa: BLE001 - no cluster there, other versions, no permission: each its own type
         tell({"refused": f"cluster.address={address}: {_why(error)}"})
         return None
-    nodes = None
-    if command["keepers"] is not None:
-        nodes = _Nodes(command["keepers"], tell)
-        threading.Thread(target=nodes.watch, daemon=True).start()
     secrets = {name: value for name, value in os.environ.items() if name.startswith("RAY_AUTH_")}
     hosts = {node["NodeManagerHostname"] for node in ray.nodes() if node["Alive"]}
     tell({"opened": {"RAY_ADDRESS": ray.get_runtime_context().gcs_address, **secrets}, "hosts": len(hosts)})
+    if command["keepers"] is None:
+        return None
+    nodes = _Nodes(command["keepers"], tell)
+    threading.Thread(target=nodes.watch, daemon=True).start()
     return nodes
 
 
@@ -176,30 +176,31 @@ class _Nodes:
 
     def _settle(self, node: _Node) -> None:
         """Give a node its keeper once its CPUs are ours, and say so; try again until it is gone, or not wanted."""
-        tick = threading.Event()
+        tick, patience_s = threading.Event(), SOONEST_S / 2
         with node.settling:
             while self._wanted and self._nodes.get(node.id) is node:
+                patience_s = min(2 * patience_s, SELDOMMEST_S)
                 try:
-                    if node.group is None and not self._hold(node):
+                    if node.group is None and not self._hold(node, patience_s):
                         continue
                     if node.keeper is None:
                         self._give_keeper(node)
                 except Exception as error:  # noqa: BLE001 - it left meanwhile, or its workers cannot start
                     node.keeper = None
                     self._tell({"unfit": node.id, "reason": _said(error)})
-                    tick.wait(AGAIN_S)
+                    tick.wait(patience_s)
                     continue
                 self._tell({"joined": {"id": node.id, "about": node.about, "held": node.group is not None}})
                 return
 
-    def _hold(self, node: _Node) -> bool:
+    def _hold(self, node: _Node, patience_s: float) -> bool:
         """Ask for all of the node's CPUs, and say whether they came.
 
         Ray was seen to call a group infeasible whose CPUs had just become free, and then never to look again: one that
         is long in coming is asked for anew.
         """
         group = placement_group([{"CPU": node.cpus}], bundle_label_selector=[{"ray.io/node-id": node.id}])
-        came = group.wait(AGAIN_S)
+        came = group.wait(patience_s)
         with self._reserving:
             if came and self._wanted:
                 node.group = group

@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-_PATIENCE_S = 60.0
-
 
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -81,14 +79,9 @@ class Cluster:
         node.wait()
 
     def stop(self) -> None:
-        """All nodes, the head last."""
-        for node in reversed(self.nodes):
-            node.terminate()
-            try:
-                node.wait(_PATIENCE_S)
-            except subprocess.TimeoutExpired:
-                os.killpg(node.pid, 9)
-                node.wait()
+        """All nodes."""
+        for node in list(self.nodes):
+            self.kill(node)
 
 
 def _drain(stream: IO[str]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import itertools
 import math
 import os
 import platform
@@ -29,8 +30,9 @@ from . import Pool, Worker
 
 #: So many chunks are with a worker at a time: the one that it runs, and one that it finds when that is done.
 AHEAD = 2
-#: Places are asked for anew when they did not come in this time; how often is for the trial's time limit to say.
-AGAIN_S = 10.0
+#: Places are asked for anew when they did not come in the shorter time, and then ever more seldom, as long as the trial
+#: has time.
+SOONEST_S, SELDOMMEST_S = 0.5, 8.0
 _PLACEMENTS = {"pack": "PACK", "spread": "SPREAD"}
 
 
@@ -69,11 +71,11 @@ class _Placing:
 def _places(workers: int, strategy: str) -> Iterator[_Placing]:
     """A place for each worker, and the CPUs of each."""
     cpus = _share([node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]], workers)
-    while True:
+    for attempt in itertools.count():
         group = placement_group([{"CPU": cpus}] * workers, strategy=strategy)
         try:
             # Ray was seen to call one infeasible whose CPUs had just become free, and then never to look again.
-            if group.wait(AGAIN_S):
+            if group.wait(min(SOONEST_S * 2**attempt, SELDOMMEST_S)):
                 yield _Placing(group, cpus)
                 return
         finally:
