@@ -102,7 +102,7 @@ class TestEveryBackend:
 
     def test_tells_where_its_time_goes(self, name: str, options: dict[str, Any]) -> None:
         """What an instrumented batch tells is the same of each."""
-        command = {"workers": 2, "most": 5, "warm_s": 1.0, "task_s": 1.0}
+        command = {"workers": 2, "rounds": 9, "most": 5, "warm_s": 1.0, "task_s": 1.0}
         with backends.find(name)(2, options, []) as pool:
             told = instrument.run(Workload(_square, None, range(20), 20, None), pool.map, command)
         assert len(told["spans"]) == 5

@@ -35,9 +35,8 @@ def _loop(function: Callable[[Any], Any], inputs: Sequence[Any]) -> list[Any]:
 
 
 def _instrument(workload: Workload, map_: Map = _loop, task_s: float = 1.0, workers: int = 1) -> dict[str, Any]:
-    return instrument.run(
-        workload, map_, {"workers": workers, "most": 100, "warm_s": task_s * len(workload.inputs), "task_s": task_s}
-    )
+    known = {"warm_s": task_s * len(workload.inputs), "task_s": task_s}
+    return instrument.run(workload, map_, {"workers": workers, "rounds": 9, "most": 100, **known})
 
 
 def _same(x: Any) -> Any:
@@ -180,7 +179,9 @@ class TestInstrument:
     def test_how_long_tasks_are_is_guessed_from_the_batch(self, batch_s: float, *, is_counted: bool) -> None:
         """Where nothing else tells."""
         workload = Workload(_same, None, range(5), 5, None)
-        told = instrument.run(workload, _loop, {"workers": 1, "most": 9, "warm_s": batch_s, "task_s": None})
+        told = instrument.run(
+            workload, _loop, {"workers": 1, "rounds": 9, "most": 9, "warm_s": batch_s, "task_s": None}
+        )
         assert (told["instrumented"]["cpu_s"] is not None) is is_counted
 
     def test_reset_comes_before_the_batch(self) -> None:

@@ -12,7 +12,8 @@ from .noted import forget, here, prepare
 from .spans import Spans, imbalance_s
 from .workload import Map, Workload
 
-#: So many batches are run, as far as all of them last this long at most; the one of median length is told of.
+#: So many batches are run, but no more than the trial had rounds, as far as all of them last this long at most; the one
+#: of median length is told of.
 BATCHES, BATCHES_NS = 5, 300_000_000
 SHORTEST_TASK_S = 50e-6
 """In shorter tasks, reading CPU time and run-queue wait would measure itself."""
@@ -22,8 +23,8 @@ def run(workload: Workload, map_: Map, command: Message) -> Message:
     """Run instrumented batches, then the calls of the map again with nothing to do; tell of one of these batches.
 
     Args:
-        command: `workers`, `most` (how many spans to give), `warm_s` (a batch in a plain loop) and `task_s` (a task
-            there, `None` where that is not known).
+        command: `workers`, `rounds` (of the trial), `most` (how many spans to give), `warm_s` (a batch in a plain
+            loop) and `task_s` (a task there, `None` where that is not known).
 
     Returns:
         `spans`, (start_s, end_s, worker) for each of the first `most` tasks; `busy`, how many workers ran one; and
@@ -43,7 +44,8 @@ def run(workload: Workload, map_: Map, command: Message) -> Message:
     # So that workers import what noting takes before, not meanwhile.
     map_(prepare if counts else forget, range(len(workload.inputs)))
     batches = [_run_one(workload, map_, Spans(counts=counts, keeps=nothing.MOST_CALLS))]
-    while len(batches) < BATCHES and sum(each.wall_ns for each in batches) + batches[-1].wall_ns <= BATCHES_NS:
+    most = min(BATCHES, command["rounds"])
+    while len(batches) < most and sum(each.wall_ns for each in batches) + batches[-1].wall_ns <= BATCHES_NS:
         batches.append(_run_one(workload, map_, Spans(counts=counts)))
     kept = batches[0].spans.calls
     nothing_s = nothing.measure(map_, kept)

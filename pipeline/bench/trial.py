@@ -201,7 +201,7 @@ def _instrument(description: Message, arms: Mapping[str, Arm], record: Message) 
     batch: it would be a warm one.
     """
     anchor, *_ = arms
-    known = {"warm_s": description["warm_s"], "task_s": description.get("task_s")}
+    known = {"rounds": description["rounds"], "warm_s": description["warm_s"], "task_s": description.get("task_s")}
     order = random.Random(f"instrument {description['seed']}").sample(list(arms), len(arms))
     for name in [] if description["cold"] else order:
         reply = ask(arms[name], "instrument", most=description["spans"], **known)
