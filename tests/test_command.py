@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline import command
+from pipeline import command, subcommands
 
 from .conftest import LEAST, ROOT, Command, Finished
 
@@ -380,8 +380,8 @@ BAD = [
     (["frobnicate"], ["frobnicate", "--help"]),
     (["--frobnicate"], ["--frobnicate", "--help"]),
     (["python=python0"], ["python=python0", "no such program"]),
-    (["report"], ["name one run's folder"]),
-    (["report", "nowhere"], ["nowhere", "journal.jsonl"]),
+    (["report"], ["required: RUN"]),
+    (["report", "nowhere"], ["nowhere", "a run's folder"]),
     (["--config-dir", "nowhere"], ["nowhere", "no such folder"]),
 ]
 
@@ -460,11 +460,12 @@ def test_what_hydra_shows_is_refused_in_one_line_too(
     assert done.out == ""
 
 
-@pytest.mark.parametrize("words", [["report", "--help"], ["report", "-h"]])
-def test_report_says_how_it_is_used(pipeline: Command, words: list[str]) -> None:
-    done = pipeline(*words)
+@pytest.mark.parametrize("name", subcommands.NAMES)
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_subcommands_say_how_they_are_used(pipeline: Command, name: str, flag: str) -> None:
+    done = pipeline(name, flag)
     assert (done.status, done.err) == (0, "")
-    assert done.out.startswith("usage: python -m pipeline report RUN")
+    assert done.out.startswith(f"usage: python -m pipeline {name} ")
 
 
 def test_a_disk_that_is_full_ends_the_measuring_and_keeps_what_was_measured(pipeline: Command) -> None:
@@ -508,10 +509,10 @@ def test_a_bug_of_ours_has_its_traceback_in_a_file(
 ) -> None:
     """Errors of the system that are no fault of a disk count as such."""
 
-    def fail(_words: object) -> int:
+    def fail(_name: str, _words: object) -> int:
         raise FileNotFoundError(2, "No such file or directory", "something.of.ours")
 
-    monkeypatch.setitem(command._SUBCOMMANDS, "report", fail)
+    monkeypatch.setattr(subcommands, "run", fail)
     monkeypatch.setattr(logging, "raiseExceptions", True)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert command.run(["report"]) == 70
