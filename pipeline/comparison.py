@@ -203,20 +203,20 @@ def _divide(new: Speedup, old: Speedup, allowance: float, margin: float) -> Rati
 
 
 def _changes(old: Record, new: Record) -> Iterator[Change]:
-    definitions = [
-        _flat({key: value for key, value in header["definition"].items() if key not in _APART}) for header in (old, new)
-    ]
-    yield from _differences("configuration", *definitions)
-    sources = [header["definition"]["sources"] for header in (old, new)]
-    yield from _differences("source", *sources)
-    code = [(header["surroundings"].get("code") or {}) for header in (old, new)]
-    yield from _differences("source", *(_flat(each, "code") for each in code))
+    for key in ("protocol", "measure", "margin"):  # cells are compared one by one
+        yield from _differences("configuration", *(_flat(_at(header, "definition", key), key) for header in (old, new)))
+    yield from _differences("source", *(_at(header, "definition", "sources") or {} for header in (old, new)))
+    yield from _differences("source", *(_flat(_at(header, "surroundings", "code"), "code") for header in (old, new)))
     for key in ("machine", "interpreter", "packages"):
-        yield from _differences("environment", *(_flat(header["surroundings"].get(key), key) for header in (old, new)))
+        yield from _differences("environment", *(_flat(_at(header, "surroundings", key), key) for header in (old, new)))
 
 
-_APART = ("cells", "sources")
-"""Of the definition: cells are compared one by one, sources apart."""
+def _at(header: Record, *keys: str) -> Any:
+    """What stands there; `None` where nothing does, as where code is in no repository."""
+    found: Any = header
+    for key in keys:
+        found = (found or {}).get(key)
+    return found
 
 
 def _flat(value: Any, path: str = "") -> dict[str, Any]:

@@ -58,7 +58,7 @@ def simulate(
         definition={"measure": asdict(measure), "margin": sweep.margin},
         cells=[cell.record() for cell in sweep.cells],
         measured=[cell.id for cell in sweep.measured],
-        surroundings={"machine": {"usable_cores": 8}},
+        surroundings={"id": "simulated", "machine": {"usable_cores": 8}},
     )
     records = [header, _preflight(workload, batch_s)]
     bag = Bag(sweep, records)
