@@ -89,7 +89,7 @@ class Comparison:
     @property
     def one_environment(self) -> bool:
         """Whether machine, interpreter and packages are the same."""
-        return bool(self.before["surroundings"]["id"] == self.after["surroundings"]["id"])
+        return _is_one(self.before, self.after)
 
     def any_is(self, verdict: str) -> bool:
         """Whether anything in it is that."""
@@ -100,7 +100,7 @@ def compare(before: Run, after: Run) -> Comparison:
     """Hold `after` against `before`; all of the statements together err in at most `plan.ALPHA`."""
     olds, news = _cells(before), _cells(after)
     both = [key for key in olds if key in news]
-    one_environment = before.header["surroundings"]["id"] == after.header["surroundings"]["id"]
+    one_environment = _is_one(before.header, after.header)
     pairs = [(_Measured(before, olds[key]), _Measured(after, news[key])) for key in both]
     statements = sum((not old.is_anchor) + one_environment for old, _ in pairs)
     alpha = ALPHA / max(statements, 1) / 2  # half for the interval of either run
@@ -115,6 +115,10 @@ def compare(before: Run, after: Run) -> Comparison:
         tuple(_Measured(before, cell).name for key, cell in olds.items() if key not in news),
         tuple(_Measured(after, cell).name for key, cell in news.items() if key not in olds),
     )
+
+
+def _is_one(old: Record, new: Record) -> bool:
+    return bool(old["surroundings"]["id"] == new["surroundings"]["id"])
 
 
 class _Measured:

@@ -38,7 +38,17 @@ def test_runs_are_listed_by_name_the_newest_first(tmp_path: Path) -> None:
     assert "stay serial ●" in page or "not enough evidence ●" in page
 
 
-@pytest.mark.parametrize("first_line", ["", "[]", "{}", '{"name": 1}'])
+@pytest.mark.parametrize(
+    "first_line",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"name": 1, "surroundings": []}',
+        '{"name": "x", "version": "", "began": 1e300, "surroundings": '
+        '{"machine": {"host": 1, "cpu": 1, "usable_cores": 1}}}',
+    ],
+)
 def test_what_is_no_run_is_left_out(tmp_path: Path, first_line: str) -> None:
     folder = _put(tmp_path, "io/v/20260101T000000", "io", 3.0)
     broken = tmp_path / "io" / "v" / "20260102T000000"

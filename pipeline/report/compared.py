@@ -27,8 +27,8 @@ MOST_CHANGES = 12
 
 
 @dataclass(frozen=True)
-class Compared:
-    """What the page sets."""
+class Page:
+    """What the template sets."""
 
     title: str
     before: str
@@ -103,7 +103,7 @@ def page(comparison: Comparison) -> str:
     )
     return pages.render(
         "compare.html.jinja",
-        compared=Compared(
+        compared=Page(
             "Comparison",
             _about(comparison.before),
             _about(comparison.after),

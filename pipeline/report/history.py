@@ -74,7 +74,7 @@ def _entry(run: Path, output: Path, before: dict[str, list[Entry]]) -> Entry | N
             verdicts=tuple(verdicts.items()),
             moved=tuple(each for each, said in verdicts.items() if _kept(told.get(each, said)) != _kept(said)),
         )
-    except (OSError, ValueError, KeyError, TypeError):  # no run of ours, or damaged: its own report says so
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):  # none of ours, or damaged
         return None
 
 

@@ -29,8 +29,9 @@ def run(words: Sequence[str]) -> int:
     from .. import comparison
     from ..evidence import Run
     from ..report import compared
+    from ..report.text import clean_run
 
-    before, after = (Run.read(folder / outputs.JOURNAL) for folder in folders)
+    before, after = (clean_run(Run.read(folder / outputs.JOURNAL)) for folder in folders)
     found = comparison.compare(before, after)
     folder = given.output or lookup.OUTPUT / "compare" / "..".join(folder.resolve().name for folder in folders)
     with writing(folder):

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import lookup, outputs
-from ..errors import InputError
-from ..status import ALL_MEASURED
-from ..streams import say, writing
+from ..errors import InputError, Interrupted
+from ..streams import say, tell, writing
 from . import Parser
 from .report import draw
 
@@ -39,23 +38,31 @@ def run(words: Sequence[str]) -> int:
     from ..display import open_display
     from ..evidence import Run
     from ..report import compared
+    from ..report.text import clean_run
     from ..request import Request, version_of
 
     header = journal.read(folder / outputs.JOURNAL)[0]
     sweep = _sweep(header, given.output, given.cluster)
     request = Request(sweep, shlex.join(["python", "-m", "pipeline", "reproduce", *words]), Path.cwd())
     version = version_of(request)[0]
-    with open_display() as display, writing(given.output):
-        again = session.measure(request, display).folder
+    try:
+        with open_display() as display, writing(given.output):
+            done = session.measure(request, display)
+    except Interrupted:
+        tell(f"interrupted; what was measured is kept, and the run's own command goes on: {header['command']}")
+        raise
+    if done.lost is not None:
+        tell(f"error: {done.lost}; what was measured is kept, and the run's own command goes on")
+    again = done.folder
     status = draw(again)
-    before, after = (Run.read(each / outputs.JOURNAL) for each in (folder, again))
+    before, after = (clean_run(Run.read(each / outputs.JOURNAL)) for each in (folder, again))
     found = comparison.compare(before, after)
     with writing(again):
         outputs.write(again / "compare.html", compared.page(found))
     same = "the same version" if version == header["version"] else f"version {version}, not {header['version']}"
     said = [f"\nIs it reproduced? Measured again: {same}.", *compared.conclusions(before, after, found)]
     say("\n".join([*said, "", compared.text(found), "", f"page: {again / 'compare.html'}"]))
-    return status or ALL_MEASURED
+    return status
 
 
 def _sweep(header: Record, output: str, address: str) -> Sweep:

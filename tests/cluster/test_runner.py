@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -119,15 +121,71 @@ def test_without_the_token_it_is_one_line_that_says_so(tmp_path: Path, cluster: 
     assert "Traceback" not in done.err
 
 
-def test_a_node_that_dies_loses_its_trial_alone(on_cluster: OnCluster, cluster: Cluster) -> None:
+class Doorman:
+    """Lets tasks go at once, or holds them; he knows in which folders those that wait run: each node has its own."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener, self._waiting = listener, list[socket.socket]()
+        self._is_held = False
+        self._changed, self._folders = threading.Condition(), set[bytes]()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with suppress(OSError):  # the listener is closed
+            while True:
+                guest, _ = self._listener.accept()
+                with self._changed:
+                    self._folders.add(guest.recv(1000))
+                    self._waiting.append(guest)
+                    self._changed.notify_all()
+                    if not self._is_held:
+                        self._let_go()
+
+    def _let_go(self) -> None:
+        for guest in self._waiting:
+            guest.close()
+        self._waiting.clear()
+        self._folders.clear()
+
+    def hold(self, nodes: int) -> None:
+        """Let nobody go any more, and wait until tasks wait on so many nodes."""
+        with self._changed:
+            self._is_held = True
+            assert self._changed.wait_for(lambda: len(self._folders) == nodes, 60)
+
+    def open(self) -> None:
+        """Let everybody go, now and later."""
+        with self._changed:
+            self._is_held = False
+            self._let_go()
+
+
+WAITS = """
+import os, socket
+def task(port):
+    with socket.create_connection(("127.0.0.1", port)) as door:
+        door.sendall(os.getcwd().encode())
+        door.recv(1)
+"""
+
+
+def test_a_node_that_dies_loses_its_trial_alone(
+    on_cluster: OnCluster, cluster: Cluster, user_module: Callable[[str, str], Path]
+) -> None:
     """It is taken again elsewhere, nothing is counted twice, and a node that joins takes part."""
-    slow = ("workload.params.seconds=0.1", "measure.trials=6", "measure.budget_s=60", "measure.target=0.9")
-    started = on_cluster.start(*SLEEP, *slow, "margin=0.9", "-m")
-    _wait_for(started, on_cluster.folder, b"trial", 3)
-    cluster.start()
-    _wait_for(started, on_cluster.folder, b"node", NODES + 1)
-    cluster.kill(cluster.nodes[1])
-    done = _finish(started, on_cluster.folder)
+    user_module("waits", WAITS)
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        doorman, port = Doorman(listener), listener.getsockname()[1]
+        inputs = f"workload.inputs=[{port},{port},{port},{port}]"
+        words = ("workload=function", "workload.task=waits:task", inputs, "backend=thread", "workers=1,2,3,4")
+        started = on_cluster.start(*words, "measure=quick", "measure.trials=8", "name=sleep", "-m")
+        _wait_for(started, on_cluster.folder, b"trial", 3)
+        cluster.start()
+        _wait_for(started, on_cluster.folder, b"node", NODES + 1)
+        doorman.hold(NODES + 1)
+        cluster.kill(cluster.nodes[1])
+        doorman.open()
+        done = _finish(started, on_cluster.folder)
     assert done.status == 0, done.err
     counted = [(trial["kind"], trial["cell"], trial.get("leader"), trial["trial"]) for trial in _measured(done)]
     assert len(counted) == len(set(counted))
