@@ -45,8 +45,7 @@ def test_runs_are_listed_by_name_the_newest_first(tmp_path: Path) -> None:
         "[]",
         "{}",
         '{"name": 1, "surroundings": []}',
-        '{"name": "x", "version": "", "began": 1e300, "surroundings": '
-        '{"machine": {"host": 1, "cpu": 1, "usable_cores": 1}}}',
+        '{"name":"x","version":"","began":1e300,"surroundings":{"machine":{"host":1,"cpu":1,"usable_cores":1}}}',
     ],
 )
 def test_what_is_no_run_is_left_out(tmp_path: Path, first_line: str) -> None:

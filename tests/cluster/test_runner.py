@@ -180,6 +180,7 @@ def test_a_node_that_dies_loses_its_trial_alone(
         words = ("workload=function", "workload.task=waits:task", inputs, "backend=thread", "workers=1,2,3,4")
         started = on_cluster.start(*words, "measure=quick", "measure.trials=8", "name=sleep", "-m")
         _wait_for(started, on_cluster.folder, b"trial", 3)
+        doorman.hold(NODES)
         cluster.start()
         _wait_for(started, on_cluster.folder, b"node", NODES + 1)
         doorman.hold(NODES + 1)
