@@ -334,6 +334,7 @@ def test_report_draws_again_from_the_journal_alone(pipeline: Command) -> None:
 def test_help_and_cfg_are_there(pipeline: Command) -> None:
     """Help tells groups and examples; --cfg job prints what would be measured."""
     helped = pipeline("--help")
+    assert max(map(len, helped.out.splitlines())) <= 80
     assert helped.status == 0
     assert "backend: process, ray, serial, thread" in helped.out
     assert helped.out.count("python -m pipeline ") >= 5

@@ -70,7 +70,7 @@ def _entry(run: Path, output: Path, before: dict[str, list[Entry]]) -> Entry | N
             version=str(header["version"]),
             began=datetime.fromtimestamp(header["began"], UTC).strftime("%Y-%m-%d %H:%M UTC"),
             machine=one_line(f"{machine['host']}: {machine['cpu']}, {machine['usable_cores']} cores"),
-            commit=str(code.get("commit") or "") + (" and changes" if code.get("dirty") else ""),
+            commit=str(code.get("commit") or "")[:12] + (" and changes" if code.get("dirty") else ""),
             verdicts=tuple(verdicts.items()),
             moved=tuple(each for each, said in verdicts.items() if _kept(told.get(each, said)) != _kept(said)),
         )
