@@ -17,18 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
+from ray.util.placement_group import PlacementGroup
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from ..bench import travel
+from ..bench import places, travel
 from ..bench.messages import Message, receive, send, take_over_standard_streams
 from . import ADDRESS, CLUSTER, FOLDER, HOSTS, LOCAL, PICKLED, SHIPPED, keeper
 
-#: Nodes that joined or left are looked for so often.
-EVERY_S = 1.0
+#: Nodes that joined or left are looked for so often; one that could not have a keeper is tried again after
+EVERY_S, TRIES_AGAIN_S = 1.0, 4.0
 
-#: A node's CPUs are asked for anew when they did not come in the shorter time, and then ever more seldom.
-SOONEST_S, SELDOMMEST_S = 0.5, 8.0
 #: Whoever does not answer in this time is not there.
 KNOCK_S = 10.0
 
@@ -176,36 +174,36 @@ class _Nodes:
 
     def _settle(self, node: _Node) -> None:
         """Give a node its keeper once its CPUs are ours, and say so; try again until it is gone, or not wanted."""
-        tick, patience_s = threading.Event(), SOONEST_S / 2
+        tick = threading.Event()
         with node.settling:
-            while self._wanted and self._nodes.get(node.id) is node:
-                patience_s = min(2 * patience_s, SELDOMMEST_S)
+            while self._waits(node):
                 try:
-                    if node.group is None and not self._hold(node, patience_s):
-                        continue
+                    if node.group is None and not self._hold(node):
+                        return
                     if node.keeper is None:
                         self._give_keeper(node)
                 except Exception as error:  # noqa: BLE001 - it left meanwhile, or its workers cannot start
                     node.keeper = None
                     self._tell({"unfit": node.id, "reason": _said(error)})
-                    tick.wait(patience_s)
+                    tick.wait(TRIES_AGAIN_S)
                     continue
                 self._tell({"joined": {"id": node.id, "about": node.about, "held": node.group is not None}})
                 return
 
-    def _hold(self, node: _Node, patience_s: float) -> bool:
-        """Ask for all of the node's CPUs, and say whether they came.
+    def _waits(self, node: _Node) -> bool:
+        return self._wanted and self._nodes.get(node.id) is node
 
-        Ray was seen to call a group infeasible whose CPUs had just become free, and then never to look again: one that
-        is long in coming is asked for anew.
-        """
-        group = placement_group([{"CPU": node.cpus}], bundle_label_selector=[{"ray.io/node-id": node.id}])
-        came = group.wait(patience_s)
+    def _hold(self, node: _Node) -> bool:
+        """Wait for all of the node's CPUs, and say whether they came while that was wanted."""
+        selector = [{"ray.io/node-id": node.id}]
+        group = places.hold([{"CPU": node.cpus}], lambda: self._waits(node), bundle_label_selector=selector)
+        if group is None:
+            return False
         with self._reserving:
-            if came and self._wanted:
+            if self._wanted:
                 node.group = group
                 return True
-        remove_placement_group(group)
+        places.give_back(group)
         return False
 
     def _give_keeper(self, node: _Node) -> None:
@@ -265,7 +263,7 @@ class _Nodes:
             if hold:
                 self._start_settling(node)
             elif node.group is not None:
-                remove_placement_group(node.group)
+                places.give_back(node.group)
                 node.group = None
         self._tell({"reserved": hold})
 

@@ -199,6 +199,8 @@ class _Ray:
                 self._unfit[id_] = reason
             case {"left": id_}:
                 self._unfit.pop(id_, None)
+                if self._expected is not None:
+                    self._expected.discard(id_)
                 node = self._nodes.pop(id_, None)
                 if node is not None:
                     yield Left(node.name)

@@ -178,7 +178,8 @@ def test_a_node_that_dies_loses_its_trial_alone(
         doorman, port = Doorman(listener), listener.getsockname()[1]
         inputs = f"workload.inputs=[{port},{port},{port},{port}]"
         words = ("workload=function", "workload.task=waits:task", inputs, "backend=thread", "workers=1,2,3,4")
-        started = on_cluster.start(*words, "measure=quick", "measure.trials=8", "name=sleep", "-m")
+        ends = ("measure=quick", "measure.trials=3", "measure.budget_s=60")  # to wait is to spend it
+        started = on_cluster.start(*words, *ends, "name=sleep", "-m")
         _wait_for(started, on_cluster.folder, b"trial", 3)
         doorman.hold(NODES)
         cluster.start()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import itertools
 import math
 import os
 import platform
@@ -22,17 +21,14 @@ from typing import Any, ClassVar, Protocol
 
 import ray
 from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError, RayTaskError, WorkerCrashedError
-from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
+from ray.util.placement_group import PlacementGroup
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from .. import travel
+from .. import places, travel
 from . import Pool, Worker
 
 #: So many chunks are with a worker at a time: the one that it runs, and one that it finds when that is done.
 AHEAD = 2
-#: Places are asked for anew when they did not come in the shorter time, and then ever more seldom, as long as the trial
-#: has time.
-SOONEST_S, SELDOMMEST_S = 0.5, 8.0
 _PLACEMENTS = {"pack": "PACK", "spread": "SPREAD"}
 
 
@@ -71,15 +67,12 @@ class _Placing:
 def _places(workers: int, strategy: str) -> Iterator[_Placing]:
     """A place for each worker, and the CPUs of each."""
     cpus = _share([node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]], workers)
-    for attempt in itertools.count():
-        group = placement_group([{"CPU": cpus}] * workers, strategy=strategy)
-        try:
-            # Ray was seen to call one infeasible whose CPUs had just become free, and then never to look again.
-            if group.wait(min(SOONEST_S * 2**attempt, SELDOMMEST_S)):
-                yield _Placing(group, cpus)
-                return
-        finally:
-            remove_placement_group(group)
+    group = places.hold([{"CPU": cpus}] * workers, strategy=strategy)
+    assert group is not None
+    try:
+        yield _Placing(group, cpus)
+    finally:
+        places.give_back(group)
 
 
 def _share(nodes: Sequence[float], workers: int) -> float:
