@@ -29,6 +29,8 @@ EVERY_S, TRIES_AGAIN_S = 1.0, 4.0
 
 #: Whoever does not answer in this time is not there.
 KNOCK_S = 10.0
+#: A head that is there and has not let us in by then will not: it has another token.
+OPENS_IN_S = "5"
 
 #: How a trial goes is asked for once a second at most, and that it goes on is heard of at least so often.
 HEARS_S, LONGEST_S = 1.0, 20.0
@@ -76,7 +78,9 @@ def _open(command: Message, tell: Tell) -> _Nodes | None:
     ours = {"include_dashboard": False, "_temp_dir": command["scratch"]} if address == LOCAL else {}
     travels = {} if command["keepers"] is None else {"runtime_env": travel.working_dir(command["keepers"]["folder"])}
     try:
-        _knock(address)
+        if address != LOCAL:
+            _knock(address)
+            os.environ.setdefault("RAY_gcs_server_port_wait_time_s", OPENS_IN_S)
         ray.init(address, log_to_driver=False, logging_level="ERROR", **ours, **travels)
     except Exception as error:  # noqa: BLE001 - no cluster there, other versions, no permission: each its own type
         tell({"refused": f"cluster.address={address}: {_why(error)}"})

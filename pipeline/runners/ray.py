@@ -198,12 +198,7 @@ class _Ray:
             case {"unfit": id_, "reason": reason}:
                 self._unfit[id_] = reason
             case {"left": id_}:
-                self._unfit.pop(id_, None)
-                if self._expected is not None:
-                    self._expected.discard(id_)
-                node = self._nodes.pop(id_, None)
-                if node is not None:
-                    yield Left(node.name)
+                yield from self._left(id_)
             case {"goes on": number, "progress": progress} if number in self._given:
                 yield from self._goes_on(self._given[number], progress)
             case {"done": number, "reply": reply}:
@@ -230,6 +225,13 @@ class _Ray:
         node = self._nodes[id_] = _Node(id_, f"{about['host']}/{id_[:8]}", digest(known), held)
         self._about[id_] = about
         yield Joined(node.name, node.kind, about)
+
+    def _left(self, id_: str) -> Iterator[Event]:
+        self._unfit.pop(id_, None)
+        self._expected = None if self._expected is None else self._expected - {id_}
+        node = self._nodes.pop(id_, None)
+        if node is not None:
+            yield Left(node.name)
 
     def _goes_on(self, given: _Given, progress: dict[str, Any] | None) -> Iterator[Event]:
         if progress is None:

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-
 #: A head that asks so often, and so many times, notices within a second and a half that a node is gone; else in 17 s.
 NOTICES = {"RAY_health_check_period_ms": "500", "RAY_health_check_failure_threshold": "3"}
 

@@ -113,7 +113,7 @@ def test_it_runs_as_many_tasks_at_once_as_it_has_workers(tmp_path: Path, cell: d
     assert reply["status"] == "measured", reply
 
 
-@pytest.mark.parametrize("workers", [NODES + 1, 2 * NODES, 8])
+@pytest.mark.parametrize("workers", [NODES + 1, 8])
 def test_more_workers_than_cpus_share_them(tmp_path: Path, cluster: Cluster, workers: int) -> None:
     """As the threads and processes of other pools do, also where they are no multiple of the CPUs."""
     more = {"PIPELINE_HOSTS": "1", **cluster.environment}

@@ -212,7 +212,7 @@ def test_a_trial_that_hangs_is_ended_on_its_node(
     )
     assert hangs
     stuck = ("workload=function", "workload.task=more:task", "workload.inputs=2", "backend=thread", "workers=2")
-    done = on_cluster(*stuck, *LEAST, "measure.timeout_s=5", "name=stuck", "-m")
+    done = on_cluster(*stuck, *LEAST, "measure.timeout_s=2", "name=stuck", "-m")
     assert done.status == 1, done.err
     assert {trial["status"] for trial in done.records("trial")} == {"timed out"}
     assert on_cluster(*inputs, "backend=thread", "workers=2", *LEAST, "-m").status == 0
