@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from . import matrix, outputs, report, session, tables
+from . import matrix, outputs, report, session
 from .cells import Json, digest
 from .display import Silent, open_display
 from .errors import InputError, Interrupted
@@ -140,10 +140,10 @@ def measure(
     except Interrupted as interruption:
         raise KeyboardInterrupt("interrupted; the same call goes on where it stopped") from interruption
     run = Run.read(folder / outputs.JOURNAL)
-    report.write(run, folder)
+    findings = report.write(run, folder)
     verdicts = decide(run)
     return Result(
-        summary=tables.summarise(run),
+        summary=findings.summary,
         verdict={"workloads": {each.workload: each.to_json() for each in verdicts}},
         report=folder / "report.html",
         folder=folder,

@@ -12,33 +12,40 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from .evidence import Run
-from .tables import summarise
-from .verdict import STAY_SERIAL, Verdict, decide
+from .findings import Findings
+from .verdict import STAY_SERIAL, Verdict
 from .wording import UP, factor, on_many_workers, pool_name, seconds, times
 
 WIDTH = 80
+#: What is printed of a matrix that is larger: its first workloads, and of each its first cells.
+MOST_WORKLOADS, MOST_CELLS = 20, 60
 _DETAIL = re.compile(r" \([^;]*\)")
 
 
-def summary_text(run: Run) -> str:
+def summary_text(findings: Findings) -> str:
     """Each workload's table and verdict, with colours where standard output is a terminal."""
+    run = findings.run
     screen = Console()
     width = min(screen.width, WIDTH) if screen.is_terminal else WIDTH
     colours = screen.is_terminal and not screen.legacy_windows
     text = io.StringIO()
     console = Console(file=text, force_terminal=colours, width=width, highlight=False, emoji=False)
-    rows = summarise(run).to_dict("records")
-    for verdict in decide(run):
+    workloads = dict(iter(findings.summary.groupby("workload", sort=False)))
+    for verdict in findings.verdicts[:MOST_WORKLOADS]:
         console.print()
-        shown = [row for row in rows if row["workload"] == verdict.workload]
+        own = workloads[verdict.workload]
+        shown = own.head(MOST_CELLS + 1).to_dict("records")
         console.print(_table(shown))
+        if len(own) > len(shown):
+            console.print(f" {len(own) - len(shown):,} more cells are in the report.")
         if any(_is_above(row) for row in shown):
             console.print(f" {on_many_workers(min(run.room(cell).attainable_cores for cell in run.cells))}")
         console.print()
         console.print(f"[bold]{escape(headline(verdict))}[/bold]")
         for sentence in verdict.because:
             console.print(f"  {escape(sentence)}")
+    if len(findings.verdicts) > MOST_WORKLOADS:
+        console.print(f"\n{len(findings.verdicts) - MOST_WORKLOADS:,} more workloads are in the report.")
     return text.getvalue()
 
 

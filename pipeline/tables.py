@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from statistics import median
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from . import flags
@@ -89,33 +90,37 @@ of an arm is for one batch, what is counted of the machine for the whole repetit
 def samples(run: Run) -> pd.DataFrame:
     """Every arm's batch time in every round of every measured trial."""
     cells = {cell["id"]: cell for cell in run.cells}
-    rows: list[dict[str, Any]] = []
-    counted = [trial for evidence in run.evidence.values() for trial in evidence.trials]
-    for trial in counted:
-        cell = cells[trial["cell"]]
-        for number, order in enumerate(trial["orders"]):
-            for arm, measured in trial["arms"].items():
-                rows.append(
-                    {
-                        "cell": cell["id"],
-                        "workload": cell["name"],
-                        "backend": cell["backend"],
-                        "workers": cell["workers"],
-                        "variant": run.variants[cell["id"]],
-                        "trial": trial["trial"],
-                        "round": number,
-                        "arm": arm,
-                        "position": order.index(arm),
-                        "batch_s": measured["batch_s"][number],
-                        **{name: measured[name][number] for name in _counted_in_rounds(measured)},
-                    }
-                )
-    return pd.DataFrame(rows, columns=SAMPLES).astype(dict.fromkeys(["batch_s", *COUNTERS], "float64"))
+    trials = [trial for evidence in run.evidence.values() for trial in evidence.trials]
+    sizes = [len(trial["orders"]) * len(trial["arms"]) for trial in trials]
+    # A million rounds fit where each trial's are arrays, and a text is written once for all of its rows.
+    of_trials = pd.DataFrame([_said(run, cells[trial["cell"]], trial) for trial in trials], columns=SAMPLES[:6])
+    frame = of_trials.loc[of_trials.index.repeat(sizes)].reset_index(drop=True)
+    frame["round"] = _joined([np.repeat(np.arange(len(each["orders"])), len(each["arms"])) for each in trials], "int64")
+    frame["arm"] = [arm for trial in trials for _ in trial["orders"] for arm in trial["arms"]]
+    frame["position"] = _joined([_positions(trial) for trial in trials], "int64")
+    for column in ("batch_s", *COUNTERS):
+        frame[column] = _joined([_round_by_round(trial, column) for trial in trials], "float64")
+    return frame
 
 
-def _counted_in_rounds(arm: Record) -> list[str]:
-    # Journals of schema 1 have some of them once a trial.
-    return [name for name in COUNTERS if arm.get(name) and isinstance(arm[name], list)]
+def _said(run: Run, cell: Record, trial: Record) -> list[Any]:
+    return [cell["id"], cell["name"], cell["backend"], cell["workers"], run.variants[cell["id"]], trial["trial"]]
+
+
+def _positions(trial: Record) -> list[int]:
+    return [order.index(arm) for order in trial["orders"] for arm in trial["arms"]]
+
+
+def _round_by_round(trial: Record, column: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Of each round the arms' values; journals of schema 1 have some of them once a trial, and none here."""
+    rounds = len(trial["orders"])
+    found = [arm.get(column) for arm in trial["arms"].values()]
+    known = [each if isinstance(each, list) and each else [None] * rounds for each in found]
+    return np.array(known, dtype="float64").T.ravel()
+
+
+def _joined(parts: Sequence[Any], dtype: str) -> np.ndarray[Any, Any]:
+    return np.concatenate([np.empty(0, dtype), *parts]).astype(dtype)
 
 
 def summarise(run: Run) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from rich.live import Live
 from pipeline.cells import Cell, Sweep, Workload
 from pipeline.display import Lines, LiveTable, open_display
 from pipeline.evidence import Evidence
+from pipeline.findings import Findings
 from pipeline.statistics import Speedup
 from pipeline.summary import summary_text
 from pipeline.sweep import CellProgress
@@ -214,7 +215,7 @@ def test_the_last_table_has_a_line_for_a_reason_and_digits_for_a_small_speed_up(
     """A reason is as long as the user's exception; a speed-up of 0.00x would say nothing."""
     slow = Told(workers=2, speedup=0.0123)
     failed = Told(workers=4, failure="failed", reason="ValueError: no\nluck\nat all")
-    text = summary_text(run(Work([slow, failed])))
+    text = summary_text(Findings(run(Work([slow, failed]))))
     table = text.partition("\nio: ")[0]
     assert "0.012x" in table
     assert "0.00" not in table

@@ -8,27 +8,40 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from .. import outputs, tables, verdict
+from .. import outputs
 from ..evidence import Run
+from ..findings import Findings
 
 
-def write(run: Run, folder: Path) -> None:
-    """Put every file of the report into a run's folder, each whole or not at all; the page last."""
-    for name, content in files(run):
+def write(run: Run, folder: Path) -> Findings:
+    """Put every file of the report into a run's folder, each whole or not at all; the page last.
+
+    Returns:
+        What it was drawn from, with all texts clean.
+    """
+    from .text import clean_run
+
+    findings = Findings(clean_run(run))
+    for name, content in _files(run, findings):
         outputs.write(folder / name, content)
+    return findings
 
 
 def files(run: Run) -> Iterator[tuple[str, str | bytes]]:
     """Each file's name below the run's folder, and its content."""
-    from . import content, data, figures, markdown, page, unfinished
     from .text import clean_run
 
-    open_end = unfinished.describe(run)
-    run = clean_run(run)
-    summary, samples = tables.summarise(run), tables.samples(run)
+    yield from _files(run, Findings(clean_run(run)))
+
+
+def _files(as_told: Run, findings: Findings) -> Iterator[tuple[str, str | bytes]]:
+    from . import content, data, figures, markdown, page, unfinished
+
+    open_end = unfinished.describe(as_told)
+    run, summary, samples = findings.run, findings.summary, findings.samples
     # Before the verdict: once that has imported SciPy, seaborn would have it import its statistics, too, for 1.5 s.
     drawings = figures.draw_all(summary, samples)
-    verdicts = verdict.decide(run)
+    verdicts = findings.verdicts
     yield "config.yaml", data.config_yaml(run)
     yield "environment.json", data.environment_json(run)
     yield "samples.parquet", data.parquet(samples)

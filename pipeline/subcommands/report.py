@@ -32,10 +32,10 @@ def draw(folder: Path) -> int:
 
     run_ = Run.read(folder / outputs.JOURNAL)
     with writing(folder):
-        report.write(run_, folder)
+        findings = report.write(run_, folder)
         root = outputs.root_of(folder)
         if root is not None:
             outputs.write(root / "index.html", history.page(root))
-    say(f"{summary_text(run_)}\nreport: {folder / 'report.html'}")
+    say(f"{summary_text(findings)}\nreport: {folder / 'report.html'}")
     ended = {each.status for each in (*run_.evidence.values(), *run_.matches.values())}
     return SOME_NOT_MEASURED if ended - {"measured", "unsupported"} else ALL_MEASURED
