@@ -207,7 +207,7 @@ class Run:
     def revisions(self) -> dict[str, Record] | None:
         """Of a run that interleaved two revisions what `before` and `after` are: see `revisions.Revision`.
 
-        In its trials the arms `anchor` and `cell` are those of the revision before, and `after` is the cell of the other.
+        In its trials the arms `anchor` and `cell` are of the revision before, and `after` is the cell of the other one.
         """
         return self.header.get("revisions")
 

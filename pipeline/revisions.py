@@ -226,9 +226,10 @@ def _git(folder: Path, *words: str, variables: Mapping[str, str] | None = None) 
         InputError: it refuses, or is not there; the text is its own.
     """
     environment: dict[str, Any] = {key: value for key, value in os.environ.items() if key not in _ELSEWHERE}
+    command = ["git", "-C", str(folder), *words]
     try:
         done = subprocess.run(
-            ["git", "-C", str(folder), *words],
+            command,
             env={**environment, **(variables or {})},
             stdin=subprocess.DEVNULL,
             capture_output=True,

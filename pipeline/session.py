@@ -145,6 +145,7 @@ def _begin(
     run: Journal, request: Request, version: str, definition: dict[str, Any], surroundings: dict[str, Any]
 ) -> None:
     sweep = request.sweep
+    revisions: dict[str, Any] = {"revisions": request.revisions.to_json()} if request.revisions else {}
     run.append(
         "run",
         name=sweep.name,
@@ -158,7 +159,7 @@ def _begin(
         cells=[cell.record() for cell in sweep.cells],
         measured=[cell.id for cell in sweep.measured],
         surroundings=surroundings,
-        **({"revisions": request.revisions.to_json()} if request.revisions else {}),
+        **revisions,
     )
 
 

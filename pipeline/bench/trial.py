@@ -32,9 +32,9 @@ def run(description: Message, start_arm: START_ARM, scratch: Path, tell: Callabl
 
     Args:
         description: `arms` (each name, python, env, backend, workers, options, and folder and workload where these are
-            its own; the anchor first, and last one with the cell's pool), `workload`, `sample`, `rounds`, `cold`, `spans` (how many to keep, 0 for no instrumented batches),
-            `warm_s` and, as far as it is known, `task_s` (a batch and a task in a plain loop, as the preflight saw
-            them), `seed`.
+            its own; the anchor first, and last one with the cell's pool), `workload`, `sample`, `rounds`, `cold`,
+            `spans` (how many to keep, 0 for no instrumented batches), `warm_s` and, as far as it is known, `task_s` (a
+            batch and a task in a plain loop, as the preflight saw them), `seed`.
         start_arm: starts the process for one of the arms.
         scratch: a private folder.
         tell: called with progress after each round.
