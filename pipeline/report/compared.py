@@ -114,7 +114,7 @@ def page(comparison: Comparison) -> str:
             tuple(_heads(comparison)),
             tuple(tuple(map(one_line, row)) for row in _rows(comparison)),
             changes,
-            tuple(_scope(comparison)),
+            (*_scope(comparison), *([_measured(comparison.after)] if comparison.interleaved else [])),
         ),
     )
 
@@ -207,5 +207,9 @@ def _about(header: Record) -> str:
     if "revision" in header:
         revision = header["revision"]
         return one_line(f"{revision['asked']}, commit {revision['commit'][:12]}: {shorten(revision['subject'], 200)}")
+    return _measured(header)
+
+
+def _measured(header: Record) -> str:
     began = datetime.fromtimestamp(header["began"], UTC).strftime("%d %B %Y, %H:%M UTC")
     return one_line(f"{header['name']}, version {header['version']}, measured on {began}: {header['command']}")

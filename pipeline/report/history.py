@@ -94,9 +94,13 @@ def _verdicts(run: Path) -> Iterator[tuple[str, str]]:
 def _compared(run: Path) -> Iterator[tuple[str, str]]:
     with suppress(OSError, ValueError):
         told: dict[str, Any] = json.loads(run.joinpath("compare.json").read_text(encoding="utf-8"))
-        before, after = (shorten(one_line(told[which]["revision"]["asked"]), 60) for which in ("before", "after"))
+        before, after = (_revision(told[which]["revision"]) for which in ("before", "after"))
         cells = Counter(str(cell["batch"]["verdict"]) for cell in told["cells"])
         yield f"{before} to {after}", ", ".join(f"{count} {verdict}" for verdict, count in cells.items())
+
+
+def _revision(revision: dict[str, Any]) -> str:
+    return shorten(one_line(f"{revision['asked']} ({revision['commit'][:7]})"), 60)
 
 
 def _said(verdict: dict[str, Any]) -> str:

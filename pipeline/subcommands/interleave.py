@@ -70,7 +70,7 @@ def draw(folder: Path, output: Path | None = None, fail_on: str | None = None) -
     """Draw the comparison of an interleaved run from its journal, into `output` or its own folder, and print it."""
     from .. import comparison, interleaved
     from ..evidence import Run
-    from ..report import compared, history
+    from ..report import compared, history, unfinished
     from ..report.text import clean_run
 
     run_ = Run.read(folder / outputs.JOURNAL)
@@ -82,7 +82,9 @@ def draw(folder: Path, output: Path | None = None, fail_on: str | None = None) -
         root = outputs.root_of(folder)
         if root is not None:
             outputs.write(root / "index.html", history.page(root))
-    say(f"{compared.text(found)}\n\npage: {place / 'compare.html'}")
+    open_end = unfinished.describe(run_)
+    to_go_on = "" if open_end is None else f"\n{open_end.sentence} {open_end.command}"
+    say(f"{compared.text(found)}{to_go_on}\n\npage: {place / 'compare.html'}")
     if fail_on and found.any_is(fail_on):
         return FAIL_ON
     return ALL_MEASURED if all(each.status == "measured" for each in run_.evidence.values()) else SOME_NOT_MEASURED
