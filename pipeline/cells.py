@@ -130,7 +130,10 @@ class Measure:
 
 @dataclass(frozen=True)
 class Sweep:
-    """All the cells of one command and what holds for all of them."""
+    """All the cells of one command and what holds for all of them.
+
+    One that is `interleaved` measures each cell in two revisions of the measured code, against one another.
+    """
 
     name: str
     cells: tuple[Cell, ...]
@@ -142,10 +145,16 @@ class Sweep:
     runner: str
     exclusive: bool = True
     address: str = "local"
+    interleaved: bool = False
 
     @cached_property
     def measured(self) -> tuple[Cell, ...]:
-        """The cells that get trials: all but anchors, which every trial has anyway, unless a workload has no other."""
+        """The cells that get trials: all but anchors, which every trial has anyway, unless a workload has no other.
+
+        Interleaved, plain loops are cells like others: every trial has that of one revision alone.
+        """
+        if self.interleaved:
+            return unique(self.cells)
         anchors = {cell.anchor.id for cell in self.cells}
         others = [cell for cell in self.cells if cell.id not in anchors]
         with_others = {cell.workload.id for cell in others}

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from . import __version__, subcommands
 from .errors import InputError, Interrupted
+from .measuring import command_line, measure
 from .status import ALL_MEASURED, BAD_INPUT, OUR_BUG, SOME_NOT_MEASURED
 from .streams import NotWritable, tell, unheard, writing
 from .subcommands import Parser
@@ -24,8 +25,6 @@ from .subcommands.report import draw
 if TYPE_CHECKING:
     from hydra._internal.config_loader_impl import ConfigLoaderImpl
     from hydra._internal.hydra import Hydra
-
-    from .request import Request
 
 
 def run(words: Sequence[str]) -> int:
@@ -129,7 +128,7 @@ def _hydra_style(words: Sequence[str]) -> int:
 
     found = matrix.expand(loader, given.overrides, given.multirun, given.config_name)
     sweep = make_sweep(found.configs, found.experiment)
-    return _measure(Request(sweep, _command(words), Path.cwd()), words)
+    return draw(measure(Request(sweep, command_line(words), Path.cwd()), words).folder)
 
 
 def _show(loader: ConfigLoaderImpl, given: argparse.Namespace) -> None:
@@ -189,25 +188,3 @@ def _complete(hydra: Hydra, given: argparse.Namespace) -> None:
         hydra.shell_completion(given.config_name, given.overrides)
     except ValueError as error:  # none or several of these, or another shell
         raise InputError(f"{words}: write one of install=SHELL, uninstall=SHELL; shells: bash, fish, zsh") from error
-
-
-def _command(words: Sequence[str]) -> str:
-    return shlex.join(["python", "-m", "pipeline", *words])
-
-
-def _measure(request: Request, words: Sequence[str]) -> int:
-    from . import session
-    from .display import open_display
-
-    try:
-        with open_display() as display, writing(request.sweep.output):
-            done = session.measure(request, display)
-    except Interrupted:
-        going_on = _command([word for word in words if not word.lstrip("+").startswith("fresh=")])
-        tell(f"interrupted; what was measured is kept. To go on: {going_on}")
-        raise
-    if done.lost is not None:
-        tell(f"error: {done.lost}; what was measured is kept, and the same command goes on")
-    if done.was_finished:
-        tell(f"already measured: {done.folder}; fresh=true measures again")
-    return draw(done.folder)

@@ -1,7 +1,8 @@
 """Two runs held against each other: for each cell whether it got faster, slower, or neither, or nobody can tell.
 
 The runs took no turns, so what the hour did to one of them it did not do to the other. Speed-ups over a plain loop of
-the same minutes stand that best; times in seconds are compared within one environment alone, and say little.
+the same minutes stand that best; times in seconds are compared within one environment alone, and say little. For two
+revisions that did take turns see `interleaved`.
 """
 
 from __future__ import annotations
@@ -50,13 +51,16 @@ class Ratio:
 class Compared:
     """A cell in both runs: its speed-up, which a plain loop has none of, and the time of its batch.
 
-    `batch` is `None` where the runs are of two environments.
+    `batch` is `None` where the runs are of two environments. Of interleaved revisions, which share a plain loop, there
+    is no speed-up, but `batch_s`, the medians before and after, and whether the answers are alike.
     """
 
     workload: str
     pool: str
     speedup: Ratio | None
     batch: Ratio | None
+    batch_s: tuple[float | None, float | None] | None = None
+    answers: str | None = None
 
     @property
     def verdicts(self) -> tuple[str, ...]:
@@ -76,7 +80,10 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What became of the cells that both runs have, what changed between them, and which cells only one has."""
+    """What became of the cells that both runs have, what changed between them, and which cells only one has.
+
+    `before` and `after` are the headers of runs; those of interleaved revisions are of one run and have a `revision`.
+    """
 
     before: Record
     after: Record
@@ -90,6 +97,11 @@ class Comparison:
     def one_environment(self) -> bool:
         """Whether machine, interpreter and packages are the same."""
         return _is_one(self.before, self.after)
+
+    @property
+    def interleaved(self) -> bool:
+        """Whether both took turns, round by round."""
+        return "revision" in self.before
 
     def any_is(self, verdict: str) -> bool:
         """Whether anything in it is that."""
@@ -111,7 +123,7 @@ def compare(before: Run, after: Run) -> Comparison:
         after.header,
         margin,
         cells,
-        tuple(_changes(before.header, after.header))[:_MANY],
+        changes(before.header, after.header),
         tuple(_Measured(before, cell).name for key, cell in olds.items() if key not in news),
         tuple(_Measured(after, cell).name for key, cell in news.items() if key not in olds),
     )
@@ -198,12 +210,21 @@ def _divide(new: Speedup, old: Speedup, allowance: float, margin: float) -> Rati
     estimate = new.estimate / old.estimate
     if not (new.beyond_these_trials and old.beyond_these_trials and new.low > 0 and old.low > 0):
         return Ratio(estimate, 0.0, math.inf, OPEN, "too few trials for an interval")
-    low, high = new.low / old.high / allowance, new.high / old.low * allowance
+    return judge(estimate, new.low / old.high / allowance, new.high / old.low * allowance, margin)
+
+
+def judge(estimate: float, low: float, high: float, margin: float) -> Ratio:
+    """What an interval shows: a difference, that there is none beyond the margin, or nothing."""
     if 1 / (1 + margin) <= low and high <= 1 + margin:
         return Ratio(estimate, low, high, SAME, f"within {margin:.0%}")
     if low > 1 or high < 1:
         return Ratio(estimate, low, high, FASTER if low > 1 else SLOWER)
     return Ratio(estimate, low, high, OPEN, f"anything from {factor(low)} to {factor(high)} times")
+
+
+def changes(old: Record, new: Record) -> tuple[Change, ...]:
+    """What differs between two runs, by their headers."""
+    return tuple(_changes(old, new))[:_MANY]
 
 
 def _changes(old: Record, new: Record) -> Iterator[Change]:
@@ -253,6 +274,7 @@ def to_json(comparison: Comparison) -> str:
     whole = {
         "before": _run(comparison.before),
         "after": _run(comparison.after),
+        "interleaved": comparison.interleaved,
         "one_environment": comparison.one_environment,
         "margin": comparison.margin,
         "cells": [
@@ -261,6 +283,7 @@ def to_json(comparison: Comparison) -> str:
                 "pool": each.pool,
                 "speedup": each.speedup and each.speedup.to_json(),
                 "batch": each.batch and each.batch.to_json(),
+                **({"batch_s": each.batch_s, "answers": each.answers} if comparison.interleaved else {}),
             }
             for each in comparison.cells
         ],
@@ -272,7 +295,8 @@ def to_json(comparison: Comparison) -> str:
 
 
 def _run(header: Record) -> dict[str, Any]:
-    return {key: header[key] for key in ("name", "version", "began", "command")}
+    told = {key: header[key] for key in ("name", "version", "began", "command")}
+    return told | {key: header[key] for key in ("revision",) if key in header}
 
 
 def names(cells: Sequence[Compared], verdict: str) -> list[str]:

@@ -131,6 +131,7 @@ class LiveTable:
         self._clock = clock
         self._began = self._drawn = clock()
         self._title = ""
+        self._figure, self._plays_off = "speed-up", True
         self._names: dict[str, str] = {}
         self._nodes: list[str] = []
         self._seen = True
@@ -143,6 +144,8 @@ class LiveTable:
         self._began = self._clock()
         going_on = f", going on after {resumed} trials" if resumed else ""
         self._title = f"{_count(len(sweep.measured), 'cell')} of {sweep.name}{going_on}"
+        if sweep.interleaved:
+            self._figure, self._plays_off = "times as fast", False
 
     def preflight(self, workload: str) -> None:
         """Show which workload is looked at."""
@@ -201,7 +204,7 @@ class LiveTable:
         from rich.table import Table
 
         table = Table(box=None, padding=(0, 1))
-        for column in ("", "cell", "rounds", "speed-up"):
+        for column in ("", "cell", "rounds", self._figure):
             table.add_column(column, justify="right" if column == "rounds" else "left", no_wrap=True)
         rounds_of = dict(measuring.values())
         room = self._live.console.height - 6 - self._ending - min(len(self._nodes), _MOST_NODES)
@@ -212,7 +215,8 @@ class LiveTable:
             table.add_row(mark, escape(_name(each, self._names)), str(rounds), escape(_state(each)))
         passed = self._clock() - self._began
         left = _expected(progress)
-        to_come = "" if any(each.leader for each in progress.values()) else " before the play-off"
+        is_last = not self._plays_off or any(each.leader for each in progress.values())
+        to_come = "" if is_last else " before the play-off"
         to_go = "" if left is None else f", at most {duration(left)} to go{to_come}"
         done = sum(each.done for each in progress.values())
         names = {each.id: _name(each, self._names) for each in progress.values()}

@@ -62,6 +62,10 @@ class Evidence:
         """The speed-up of one arm over another, at level 1 - `alpha`."""
         return statistics.speedup(self.log_ratios(over, arm), alpha)
 
+    def over_before(self, alpha: float) -> statistics.Speedup:
+        """The speed of the revision after over that of the one before, which were interleaved."""
+        return self.speedup(alpha, over="cell", arm="after")
+
     @cached_property
     def capacity(self) -> statistics.Speedup | None:
         """What the machine offered meanwhile, in cores: the median of all probes and its 95 % interval.
@@ -199,6 +203,14 @@ class Run:
         order = list(listed)
         return tuple(sorted(listed.values(), key=lambda cell: order.index(cell["anchor"])))
 
+    @property
+    def revisions(self) -> dict[str, Record] | None:
+        """Of a run that interleaved two revisions what `before` and `after` are: see `revisions.Revision`.
+
+        In its trials the arms `anchor` and `cell` are of the revision before, and `after` is the cell of the other one.
+        """
+        return self.header.get("revisions")
+
     @cached_property
     def measured(self) -> frozenset[str]:
         """The ids of the cells that got trials of their own."""
@@ -270,7 +282,8 @@ class Run:
         preflight = self.preflights.get(cell["anchor"])
         if preflight is None or preflight["status"] != "measured":
             return None
-        return plan_cell(self.measure, Preflight.of(preflight), clustered=cell.get("clustered", False))
+        clustered, interleaved = cell.get("clustered", False), self.family if self.revisions else 0
+        return plan_cell(self.measure, Preflight.of(preflight), clustered=clustered, interleaved=interleaved)
 
     def match_plan(self, leader: Record, rival: Record) -> Plan:
         """How a match between two cells was planned."""

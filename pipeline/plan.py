@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .cells import Cell, Measure
@@ -32,8 +32,8 @@ FIRST_LOOK_ROUNDS = 12
 LEAST_TRIAL_S = 0.5
 """A trial's rounds last at least this long, so that starting its processes does not outweigh them."""
 
-_ARMS = 1.5
-"""What a round costs in batches of the plain loop: the anchor's one and a faster one."""
+_ARMS, _ARMS_INTERLEAVED = 1.5, 2.0
+"""What a round costs in batches of the plain loop: the anchor's one and a faster one, or two of these."""
 
 
 @dataclass(frozen=True)
@@ -76,15 +76,26 @@ def longest_batch_s(measure: Measure) -> float:
     return measure.budget_s / (_ARMS * FIRST_LOOK_ROUNDS)
 
 
-def plan_cell(measure: Measure, preflight: Preflight, *, clustered: bool = False) -> Plan:
+def plan_cell(measure: Measure, preflight: Preflight, *, clustered: bool = False, interleaved: int = 0) -> Plan:
     """The plan of a cell: looks at about 12, 25, 50, 100, ... rounds, as many as the budget allows.
 
     Looks fall on ends of trials, the first after `measure.trials` of them. The budget's end is the last one. To connect
     to a cluster takes a second or more, so the trials of `clustered` cells share the whole budget out: one look.
+
+    In a sweep of so many `interleaved` cells the first look comes after as many trials as it takes for their medians to
+    have an interval that holds for all cells at once, whatever the budget: without one nothing could be told.
     """
-    # Warm, a round is both arms once, and short batches are repeated until the shorter arm lasts 20 ms.
-    round_s = _ARMS * preflight.cold_s if measure.cold else max(_ARMS * preflight.warm_s, 0.06)
-    return _plan(measure, round_s, _least_trial_s(measure, clustered=clustered))
+    # Warm, a round is all arms once, and short batches are repeated until the shortest arm lasts 20 ms.
+    arms, shortest_s = (_ARMS_INTERLEAVED, 0.08) if interleaved else (_ARMS, 0.06)
+    round_s = arms * preflight.cold_s if measure.cold else max(arms * preflight.warm_s, shortest_s)
+    if not interleaved:
+        return _plan(measure, round_s, _least_trial_s(measure, clustered=clustered))
+    trials = min(measure.trials, measure.max_rounds)
+    while True:
+        plan = _plan(replace(measure, trials=trials), round_s, LEAST_TRIAL_S, trials)
+        if trials == measure.max_rounds or order_rank(plan.looks[0], plan.each_look() / interleaved) > 0:
+            return plan
+        trials += 1
 
 
 def plan_match(

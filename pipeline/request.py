@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from . import plan, sources
-from .cells import ANCHOR, Cell, Sweep, digest
+from .cells import ANCHOR, Cell, Sweep, Workload, digest
 from .plan import Preflight
+from .revisions import Revision, Revisions
 from .sweep import Turn
 
 SPANS = 2_000
@@ -23,7 +24,8 @@ class Request:
     """A sweep and where it was asked for.
 
     `command` repeats it; `folder` is where relative files and modules are looked for; `path` are further entries
-    for the arms' `sys.path`; `pickled` holds inputs that JSON cannot say.
+    for the arms' `sys.path`; `pickled` holds inputs that JSON cannot say; of an interleaved sweep `revisions` are those
+    that it holds against one another, and `folder` is that of the one before.
     """
 
     sweep: Sweep
@@ -31,6 +33,7 @@ class Request:
     folder: Path
     path: tuple[str, ...] = ()
     pickled: bytes | None = None
+    revisions: Revisions | None = None
 
 
 def version_of(request: Request) -> tuple[str, dict[str, Any]]:
@@ -43,6 +46,13 @@ def version_of(request: Request) -> tuple[str, dict[str, Any]]:
         "cells": sorted((cell.definition for cell in sweep.cells), key=digest),
         "sources": sources.digests(sweep, request.folder, list(request.path)),
     }
+    if request.revisions is not None:
+        before, after = request.revisions.before, request.revisions.after
+        definition |= {
+            "sources": sources.digests(sweep, before.folder, before.path),
+            "sources_after": sources.digests(sweep, after.folder, after.path),
+            "revisions": [before.commit, after.commit],
+        }
     return digest(definition), definition
 
 
@@ -53,16 +63,19 @@ class Descriptions:
         """`pickled` is the file of inputs that JSON cannot say, by `cluster`'s variables arms find that of workers."""
         self._request = request
         self._pickled, self._cluster = pickled, cluster
-        self._workloads: dict[str, dict[str, Any]] = {}
+        self._workloads: dict[tuple[str, Path], dict[str, Any]] = {}
+        self._env = {} if request.revisions is None else request.revisions.before.env
 
     def preflight(self, cell: Cell) -> dict[str, Any]:
         """The look at a cell's workload before it is measured."""
         sweep = self._request.sweep
         alike = [each for each in sweep.measured if each.workload.id == cell.workload.id]
+        revisions, arm = self._request.revisions, {"python": None, "env": self._env}
         return {
             "kind": "preflight",
             **self._common(cell),
-            "arm": {"python": None, "env": {}},
+            "arm": arm,
+            **({"after": self._of(revisions.after, cell.workload, arm)} if revisions else {}),
             "wanted": {
                 "sample": cell.workload.sample,
                 "widest": max(each.workers for each in alike),
@@ -73,41 +86,52 @@ class Descriptions:
         }
 
     def trial(self, turn: Turn, preflight: Preflight) -> dict[str, Any]:
-        """One trial of a cell against its anchor, and in a play-off against the leader, too."""
+        """One trial of a cell against its anchor, and in a play-off the leader, or itself in the revision after."""
+        revisions = self._request.revisions
         cells = {"cell": turn.cell} if turn.leader is None else {"leader": turn.leader, "cell": turn.cell}
+        arms = {"anchor": {**ANCHOR, "env": self._env}}
+        arms |= {name: self._arm(cell, preflight) for name, cell in cells.items()}
+        if revisions is not None:
+            arms["after"] = self._of(revisions.after, turn.cell.workload, arms["cell"])
+        looks_inside = turn.trial < INSTRUMENTED and turn.leader is None and revisions is None
         return {
             "kind": "trial",
             **self._common(turn.cell),
-            "arms": [
-                {"name": "anchor", **ANCHOR},
-                *({"name": name, **self._arm(cell, preflight)} for name, cell in cells.items()),
-            ],
+            "arms": [{"name": name, **arm} for name, arm in arms.items()],
             "sample": preflight.sample,
             "warm_s": preflight.warm_s,
             "task_s": preflight.task_s,
             "rounds": turn.plan.rounds,
             "cold": self._request.sweep.measure.cold,
-            "spans": SPANS if turn.trial < INSTRUMENTED and turn.leader is None else 0,
+            "spans": SPANS if looks_inside else 0,
             "seed": f"{self._request.sweep.seed} {turn.id} {turn.trial}",
         }
 
     def _common(self, cell: Cell) -> dict[str, Any]:
-        request, workload = self._request, cell.workload
-        if workload.id not in self._workloads:
-            described = sources.describe(workload, request.folder)
-            if isinstance(workload.inputs, Mapping):
-                described["inputs"] = {"pickle": str(self._pickled)}
-            self._workloads[workload.id] = described
+        request = self._request
         return {
             "timeout_s": request.sweep.measure.timeout_s,
             "exclusive": request.sweep.name if request.sweep.exclusive else None,
             "folder": str(request.folder),
             "path": list(request.path),
-            "workload": self._workloads[workload.id],
+            "workload": self._workload(cell.workload, request.folder),
         }
 
+    def _workload(self, workload: Workload, folder: Path) -> dict[str, Any]:
+        if (workload.id, folder) not in self._workloads:
+            described = sources.describe(workload, folder)
+            if isinstance(workload.inputs, Mapping):
+                described["inputs"] = {"pickle": str(self._pickled)}
+            self._workloads[workload.id, folder] = described
+        return self._workloads[workload.id, folder]
+
+    def _of(self, revision: Revision, workload: Workload, arm: Mapping[str, Any]) -> dict[str, Any]:
+        """The arm in another revision than that of the request's folder."""
+        own = {"folder": str(revision.folder), "workload": self._workload(workload, revision.folder)}
+        return {**arm, "env": {**arm["env"], **revision.env}, **own}
+
     def _arm(self, cell: Cell, preflight: Preflight) -> dict[str, Any]:
-        options, env = dict(cell.options), dict(cell.env)
+        options, env = dict(cell.options), {**cell.env, **self._env}
         if "chunksize" in options:
             options["chunksize"] = plan.chunksize(cell, preflight)
         if cell.clustered:

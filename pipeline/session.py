@@ -145,6 +145,7 @@ def _begin(
     run: Journal, request: Request, version: str, definition: dict[str, Any], surroundings: dict[str, Any]
 ) -> None:
     sweep = request.sweep
+    revisions: dict[str, Any] = {"revisions": request.revisions.to_json()} if request.revisions else {}
     run.append(
         "run",
         name=sweep.name,
@@ -158,6 +159,7 @@ def _begin(
         cells=[cell.record() for cell in sweep.cells],
         measured=[cell.id for cell in sweep.measured],
         surroundings=surroundings,
+        **revisions,
     )
 
 
@@ -236,7 +238,9 @@ def _check_timeout(sweep: Sweep, looks: Sequence[dict[str, Any]]) -> None:
         if look["status"] != "measured":
             continue
         preflight = plan.Preflight.of(look)
-        least_s = plan.least_trial_s(plan.plan_cell(sweep.measure, preflight), preflight)
+        family = len(sweep.measured) if sweep.interleaved else 0
+        planned = plan.plan_cell(sweep.measure, preflight, interleaved=family)
+        least_s = plan.least_trial_s(planned, preflight)
         if least_s > sweep.measure.timeout_s:
             raise InputError(
                 f"measure.timeout_s={sweep.measure.timeout_s:g}: the plain loop's part of one trial of {look['name']} "

@@ -21,7 +21,8 @@ from .statistics import Speedup
 class CellProgress:
     """How far a cell is, or a match of the play-off in which it is held against `leader`.
 
-    `alpha` is what a look at its interval may err; `trials_left` is how many more trials it may get at most.
+    `alpha` is what a look at its interval may err; `trials_left` is how many more trials it may get at most; of
+    `interleaved` revisions the one after is held against the one before.
     """
 
     cell: Cell
@@ -29,10 +30,13 @@ class CellProgress:
     evidence: Evidence
     alpha: float
     trials_left: int
+    interleaved: bool = False
 
     @cached_property
     def speedup(self) -> Speedup:
-        """The one over the plain loop, or over the leader."""
+        """The one over the plain loop, over the leader, or over the revision before."""
+        if self.interleaved:
+            return self.evidence.over_before(self.alpha)
         return self.evidence.speedup(self.alpha, over="anchor" if self.leader is None else "leader")
 
     @property
@@ -90,8 +94,9 @@ class Bag:
             self._preflights[record["workload"]] = record
             self._progress.clear()
             if record["status"] == "measured":
+                found, family = Preflight.of(record), len(self._cells) if self._sweep.interleaved else 0
                 self._plans |= {
-                    cell.id: plan_cell(self._sweep.measure, Preflight.of(record), clustered=cell.clustered)
+                    cell.id: plan_cell(self._sweep.measure, found, clustered=cell.clustered, interleaved=family)
                     for cell in self.cells
                     if cell.workload.id == record["workload"]
                 }
@@ -118,7 +123,7 @@ class Bag:
     def progress(self) -> Mapping[str, CellProgress]:
         """The progress of each measured cell, then of each match so far, by its id."""
         cells = {id_: self._remembered(cell, None, self._plans.get(id_)) for id_, cell in self._cells.items()}
-        if not all(each.done for each in cells.values()):
+        if self._sweep.interleaved or not all(each.done for each in cells.values()):
             return cells
         workloads = dict.fromkeys(cell.workload.id for id_, cell in self._cells.items() if id_ in self._plans)
         played = [match for workload in workloads for match in self._matches(workload)]
@@ -182,12 +187,13 @@ class Bag:
         evidence = gather(trials, self._preflights.get(cell.workload.id))
         if plan is None:  # the look at its workload failed, or is still to come
             return CellProgress(cell, leader, evidence, ALPHA, int(cell.workload.id not in self._preflights))
-        measure = self._sweep.measure
+        measure, interleaved = self._sweep.measure, self._sweep.interleaved
         alpha, target, least = plan.each_look(), measure.target, 1
-        if leader is not None:
+        if leader is not None or interleaved:
             target, least = playoff.target(measure, self._sweep.margin), plan.looks[0]
-            alpha = plan.each_look(STATEMENT_ALPHA)
-        going_on = CellProgress(cell, leader, evidence, alpha, plan.looks[-1] - len(evidence.trials))
+            alpha = plan.each_look(ALPHA / len(self._cells) if interleaved else STATEMENT_ALPHA)
+        left = plan.looks[-1] - len(evidence.trials)
+        going_on = CellProgress(cell, leader, evidence, alpha, left, interleaved)
         if playoff.has_enough(evidence, going_on.speedup, plan, target, measure.budget_s, least):
             return replace(going_on, trials_left=0)
         return going_on

@@ -26,7 +26,7 @@ from typing import Any
 from . import counters, exclusive, node, trial
 from .messages import Message, receive, send, take_over_standard_streams
 from .reference import describe
-from .rounds import ArmFailed, ask, say_where
+from .rounds import Arm, ArmFailed, ask, say_where
 
 #: How much of what an arm printed is kept with its trial.
 OUTPUT_BYTES = 8_000
@@ -120,10 +120,31 @@ def _nothing(status: str, reason: str | None, traceback: str | None = None) -> M
 def _preflight(message: Message, start_arm: trial.START_ARM) -> Message:
     try:
         with start_arm("preflight", message["arm"]) as arm:
-            loaded = ask(arm, "load", workload=message["workload"])
-            return {**_nothing("measured", None), **loaded, **ask(arm, "preflight", **message["wanted"])}
+            found = _look(arm, message["workload"], message["wanted"])
+        if "after" in message:
+            found |= _look_after(message, found, start_arm)
+        return {**_nothing("measured", None), **found}
     except ArmFailed as failure:
         return _nothing(failure.status, failure.reason, failure.traceback)
+
+
+def _look(arm: Arm, workload: Message, wanted: Message) -> Message:
+    return {**ask(arm, "load", workload=workload), **ask(arm, "preflight", **wanted)}
+
+
+def _look_after(message: Message, found: Message, start_arm: trial.START_ARM) -> Message:
+    """See that the other revision can be measured with the same sample; the seconds are those of the slower one."""
+    after, sample = message["after"], found["sample"]
+    wanted = {**message["wanted"], "sample": "all" if sample is None else sample}
+    with start_arm("after", after) as arm:
+        other = _look(arm, after["workload"], wanted)
+    if other["available"] != found["available"]:
+        reason = (
+            f"the revision before has {found['available']} inputs and the one after {other['available']}, which is "
+            "other work; name inputs that both have: workload.inputs=N, or a list"
+        )
+        raise ArmFailed("bad input", reason, failed_arm="after")
+    return {seconds: max(found[seconds], other[seconds]) for seconds in ("cold_s", "warm_s")}
 
 
 class _Process:
@@ -157,7 +178,7 @@ class _Process:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=printed,
-                cwd=message["folder"],
+                cwd=described.get("folder", message["folder"]),
                 env=environment,
                 start_new_session=True,
             )

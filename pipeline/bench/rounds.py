@@ -43,7 +43,8 @@ class ArmFailed(Exception):
 
 def say_where(name: str) -> str:
     """How a reason begins that is about the arm `name`."""
-    return {"anchor": "in the plain loop: ", "leader": "in the leader: "}.get(name, "")
+    known = {"anchor": "in the plain loop: ", "leader": "in the leader: ", "after": "in the revision after: "}
+    return known.get(name, "")
 
 
 def ask(arm: Arm, do: str, **details: Any) -> Message:

@@ -31,10 +31,10 @@ def run(description: Message, start_arm: START_ARM, scratch: Path, tell: Callabl
     """Measure one trial.
 
     Args:
-        description: `arms` (each name, python, env, backend, workers, options; the anchor first, the cell last),
-            `workload`, `sample`, `rounds`, `cold`, `spans` (how many to keep, 0 for no instrumented batches),
-            `warm_s` and, as far as it is known, `task_s` (a batch and a task in a plain loop, as the preflight saw
-            them), `seed`.
+        description: `arms` (each name, python, env, backend, workers, options, and folder and workload where these are
+            its own; the anchor first, and last one with the cell's pool), `workload`, `sample`, `rounds`, `cold`,
+            `spans` (how many to keep, 0 for no instrumented batches), `warm_s` and, as far as it is known, `task_s` (a
+            batch and a task in a plain loop, as the preflight saw them), `seed`.
         start_arm: starts the process for one of the arms.
         scratch: a private folder.
         tell: called with progress after each round.
@@ -127,8 +127,8 @@ def _widest(description: Message) -> int:
 
 
 def _load(description: Message, arms: Mapping[str, Arm], record: Message) -> None:
-    for arm in arms.values():  # side by side: nothing is timed yet
-        arm.tell("load", workload=description["workload"])
+    for each in description["arms"]:  # side by side: nothing is timed yet
+        arms[each["name"]].tell("load", workload=each.get("workload", description["workload"]))
     for name, arm in arms.items():
         record["arms"][name]["interpreter"] = arm.answer()["interpreter"]
 

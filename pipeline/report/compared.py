@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,10 +14,11 @@ from rich.table import Table
 
 from ..comparison import OPEN, Comparison, Ratio, names
 from ..evidence import Run
+from ..interleaved import DIFFERENT, NOT_COMPARED
 from ..journal import Record
 from ..summary import headline
 from ..verdict import NOT_ENOUGH, Verdict, decide
-from ..wording import factor
+from ..wording import factor, seconds
 from . import page as pages
 from .text import one_line, shorten
 
@@ -51,6 +52,8 @@ def text(comparison: Comparison) -> str:
         table.add_column(head, overflow="fold")
     for row in _rows(comparison):
         table.add_row(*map(escape, row))
+    if comparison.interleaved:
+        console.print(escape(f"before: {_about(comparison.before)}\nafter: {_about(comparison.after)}\n"))
     console.print(table)
     console.print()
     for sentence in _sentences(comparison):
@@ -104,19 +107,21 @@ def page(comparison: Comparison) -> str:
     return pages.render(
         "compare.html.jinja",
         compared=Page(
-            "Comparison",
+            "Two revisions, interleaved" if comparison.interleaved else "Comparison",
             _about(comparison.before),
             _about(comparison.after),
             tuple(_sentences(comparison)),
             tuple(_heads(comparison)),
             tuple(tuple(map(one_line, row)) for row in _rows(comparison)),
             changes,
-            tuple(_scope(comparison)),
+            (*_scope(comparison), *([_measured(comparison.after)] if comparison.interleaved else [])),
         ),
     )
 
 
 def _heads(comparison: Comparison) -> list[str]:
+    if comparison.interleaved:
+        return ["cell", "before", "after", "times as fast", "why"]
     return ["cell", "speed-up", *(["batch"] if comparison.one_environment else []), "why"]
 
 
@@ -125,8 +130,15 @@ def _rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
     for each in comparison.cells:
         why = [ratio.why for ratio in (each.speedup, each.batch) if ratio is not None and ratio.verdict == OPEN]
         batch = [_said(each.batch)] if comparison.one_environment else []
+        if each.answers == NOT_COMPARED and each.batch is not None and math.isfinite(each.batch.estimate):
+            why.append("answers not compared")
+        before = [_said(each.speedup)] if each.batch_s is None else [_seconds(value_s) for value_s in each.batch_s]
         name = f"{each.workload}, {each.pool}" if several else each.pool
-        yield name, _said(each.speedup), *batch, "; ".join(dict.fromkeys(filter(None, why)))
+        yield name, *before, *batch, "; ".join(one_line(said) for said in dict.fromkeys(filter(None, why)))
+
+
+def _seconds(value_s: float | None) -> str:
+    return "" if value_s is None else seconds(value_s)
 
 
 def _said(ratio: Ratio | None) -> str:
@@ -141,18 +153,28 @@ def _said(ratio: Ratio | None) -> str:
 
 
 def _sentences(comparison: Comparison) -> Iterator[str]:
+    changed = [f"{each.workload}, {each.pool}" for each in comparison.cells if each.answers == DIFFERENT]
+    if changed:
+        yield f"The answers changed, so that times say nothing: {_some(changed, 3)}."
     for verdict in ("faster", "slower"):
         found = names(comparison.cells, verdict)
         if found:
-            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-            yield f"{verdict.capitalize()}: {'; '.join(found[:3])}{more}."
+            yield f"{verdict.capitalize()}: {_some(found, 3)}."
     if not comparison.cells:
         yield "The runs have no cell in common."
     elif not (comparison.any_is("faster") or comparison.any_is("slower")):
         yield "Nothing is shown to be faster or slower."
 
 
+def _some(listed: Sequence[str], most: int) -> str:
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return f"{'; '.join(listed[:most])}{more}"
+
+
 def _scope(comparison: Comparison) -> Iterator[str]:
+    if comparison.interleaved:
+        yield from _scope_interleaved(comparison)
+        return
     yield (
         f"x is how many times as fast as before; the same: within {comparison.margin:.0%}. The runs took no turns, so "
         "these intervals are wider than those between cells of one run."
@@ -161,8 +183,20 @@ def _scope(comparison: Comparison) -> Iterator[str]:
         yield "The runs are of two environments: times in seconds are not compared, speed-ups over a plain loop are."
     for which, cells in (("before", comparison.only_before), ("after", comparison.only_after)):
         if cells:
-            more = f" and {len(cells) - 5} more" if len(cells) > 5 else ""
-            yield f"Only {which}: {'; '.join(cells[:5])}{more}."
+            yield f"Only {which}: {_some(cells, 5)}."
+
+
+def _scope_interleaved(comparison: Comparison) -> Iterator[str]:
+    before, after = comparison.before["revision"], comparison.after["revision"]
+    yield (
+        f"x is how many times as fast {after['asked']} is as {before['asked']}; the same: within "
+        f"{comparison.margin:.0%}. They were interleaved: both ran in every round, one right after the other, in "
+        "random order, so no hour was better to either. The intervals hold for all cells at once."
+    )
+    if before["tree"] == after["tree"]:
+        yield "Both are the same code: this shows how alike the same comes out here (A/A)."
+    elif not comparison.changes:
+        yield "The measured source is the same in both; what it imports, and data, may not be."
 
 
 def _change(key: str, before: str, after: str) -> str:
@@ -170,5 +204,12 @@ def _change(key: str, before: str, after: str) -> str:
 
 
 def _about(header: Record) -> str:
+    if "revision" in header:
+        revision = header["revision"]
+        return one_line(f"{revision['asked']}, commit {revision['commit'][:12]}: {shorten(revision['subject'], 200)}")
+    return _measured(header)
+
+
+def _measured(header: Record) -> str:
     began = datetime.fromtimestamp(header["began"], UTC).strftime("%d %B %Y, %H:%M UTC")
     return one_line(f"{header['name']}, version {header['version']}, measured on {began}: {header['command']}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,9 +23,13 @@ MOST_RUNS = 1_000
 
 @dataclass(frozen=True)
 class Entry:
-    """A run; `verdicts` are what it says of each workload, and `moved` those that the run before it said otherwise."""
+    """A run; `verdicts` are what it says of each workload, and `moved` those that the run before it said otherwise.
+
+    A run that interleaved two revisions says what came of these instead.
+    """
 
     path: str
+    page: str
     name: str
     version: str
     began: str
@@ -62,10 +67,11 @@ def _entry(run: Path, output: Path, before: dict[str, list[Entry]]) -> Entry | N
             header = json.loads(journal.readline())
         surroundings, name = header["surroundings"], one_line(str(header["name"]))
         code, machine = surroundings.get("code") or {}, surroundings["machine"]
-        verdicts = dict(_verdicts(run))
+        verdicts = dict(_compared(run) if "revisions" in header else _verdicts(run))
         told = dict(before[name][-1].verdicts) if name in before else verdicts
         return Entry(
             path=run.relative_to(output).as_posix(),
+            page="compare.html" if "revisions" in header else "report.html",
             name=name,
             version=str(header["version"]),
             began=datetime.fromtimestamp(header["began"], UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -83,6 +89,18 @@ def _verdicts(run: Path) -> Iterator[tuple[str, str]]:
         told: dict[str, Any] = json.loads(run.joinpath("verdict.json").read_text(encoding="utf-8"))["workloads"]
         for workload, verdict in told.items():
             yield shorten(one_line(workload), 60), shorten(one_line(_said(verdict)), 100)
+
+
+def _compared(run: Path) -> Iterator[tuple[str, str]]:
+    with suppress(OSError, ValueError):
+        told: dict[str, Any] = json.loads(run.joinpath("compare.json").read_text(encoding="utf-8"))
+        before, after = (_revision(told[which]["revision"]) for which in ("before", "after"))
+        cells = Counter(str(cell["batch"]["verdict"]) for cell in told["cells"])
+        yield f"{before} to {after}", ", ".join(f"{count} {verdict}" for verdict, count in cells.items())
+
+
+def _revision(revision: dict[str, Any]) -> str:
+    return shorten(one_line(f"{revision['asked']} ({revision['commit'][:7]})"), 60)
 
 
 def _said(verdict: dict[str, Any]) -> str:

@@ -44,7 +44,18 @@ def sentences(run: Run) -> tuple[str, ...]:
         f"its interval, of at most {seconds(measure.timeout_s)} each; a slow cell's budget may end it before. This run "
         f"holds {trials}{ended}."
     )
-    return (pairs, intervals, profile, *_play_off(run), *_batches(run))
+    return (*_revisions(run), pairs, intervals, profile, *_play_off(run), *_batches(run))
+
+
+def _revisions(run: Run) -> list[str]:
+    if run.revisions is None:
+        return []
+    before, after = (f"{each['asked']}, commit {each['commit'][:12]}" for each in run.revisions.values())
+    said = (
+        "This run held two revisions of the measured code against one another. Here everything is of the one before "
+        f"({before}) alone; compare.html holds the one after ({after}) against it."
+    )
+    return [said]
 
 
 def _play_off(run: Run) -> list[str]:

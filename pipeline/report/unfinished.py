@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .. import hardware
 from ..cells import Cell, Sweep
@@ -27,7 +27,7 @@ def describe(run: Run) -> Unfinished | None:
         return None
     done, count = _done(run), len(run.measured)
     cells = "1 cell" if count == 1 else f"{count:,} cells"
-    open_end = ", and the play-off is not" if done == count else ""
+    open_end = ", and the play-off is not" if done == count and run.revisions is None else ""
     done_ = f"{done:,} of {cells} {'is' if done == 1 else 'are'} done{open_end}"
     sentence = f"This run is not finished: {done_}. To go on with it:"
     # With fresh=true the same command would start another run.
@@ -41,7 +41,8 @@ def _done(run: Run) -> int:
 
 def _done_of_kind(run: Run, kind: str) -> int:
     cells = tuple(Cell.of(cell) for cell in run.header["cells"] if cell.get("kind", kind) == kind)
-    sweep = Sweep("", cells, run.measure, margin=run.margin, seed=0, fresh=False, output="", runner="")
+    asked = Sweep("", cells, run.measure, margin=run.margin, seed=0, fresh=False, output="", runner="")
+    sweep = replace(asked, interleaved=run.revisions is not None)
     records = (hardware.as_measured(record) for record in run.records if record["environment"] == kind)
     progress = Bag(sweep, records).progress().values()
     return sum(each.done and each.leader is None and each.evidence.status != "not run" for each in progress)

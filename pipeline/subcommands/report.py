@@ -8,7 +8,7 @@ from pathlib import Path
 from .. import lookup, outputs
 from ..status import ALL_MEASURED, SOME_NOT_MEASURED
 from ..streams import say, writing
-from . import Parser
+from . import Parser, interleave
 
 PARSER = Parser(
     prog="python -m pipeline report",
@@ -31,6 +31,8 @@ def draw(folder: Path) -> int:
     from ..summary import summary_text
 
     run_ = Run.read(folder / outputs.JOURNAL)
+    if run_.revisions is not None:
+        return interleave.draw(folder)
     with writing(folder):
         findings = report.write(run_, folder)
         root = outputs.root_of(folder)

@@ -68,6 +68,8 @@ def run(words: Sequence[str]) -> int:
 def _sweep(header: Record, output: str, address: str) -> Sweep:
     from ..cells import Cell, Measure, Sweep
 
+    if "revisions" in header:
+        raise InputError(f"{header['name']} compared two revisions; its own command measures them again: fresh=true")
     if any(isinstance(cell["workload"]["inputs"], dict) for cell in header["cells"]):
         raise InputError(
             f"the inputs of {header['name']} were Python objects given to pipeline.measure, and are not stored; "

@@ -1,0 +1,43 @@
+"""Measuring for a command: its display, and what is said of how it ended."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .errors import Interrupted
+from .streams import tell, writing
+
+if TYPE_CHECKING:
+    from .request import Request
+    from .session import Session
+
+
+def command_line(words: Sequence[str]) -> str:
+    """The command of these words, as a shell takes it."""
+    return shlex.join(["python", "-m", "pipeline", *words])
+
+
+def measure(request: Request, words: Sequence[str]) -> Session:
+    """Measure what a request asks for, in sight of the user; `words` are those of the command.
+
+    Raises:
+        InputError: it cannot be measured; nothing was.
+        Interrupted: a signal came; what was measured is kept, and that was said.
+    """
+    from . import session
+    from .display import open_display
+
+    try:
+        with open_display() as display, writing(request.sweep.output):
+            done = session.measure(request, display)
+    except Interrupted:
+        going_on = command_line([word for word in words if not word.lstrip("+").startswith("fresh=")])
+        tell(f"interrupted; what was measured is kept. To go on: {going_on}")
+        raise
+    if done.lost is not None:
+        tell(f"error: {done.lost}; what was measured is kept, and the same command goes on")
+    if done.was_finished:
+        tell(f"already measured: {done.folder}; fresh=true measures again")
+    return done
