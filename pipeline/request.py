@@ -12,10 +12,10 @@ from .cells import ANCHOR, Cell, Sweep, digest
 from .plan import Preflight
 from .sweep import Turn
 
-SPANS = 2_000
-"""So many tasks of an instrumented batch are journalled with their start, end and worker."""
 INSTRUMENTED = 6
 """Trials of a cell in which a batch is instrumented: a batch costs its time."""
+SPANS = 200
+"""So many tasks of the first of these batches are journalled with their start, end and worker: enough to look at."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,12 @@ def version_of(request: Request) -> tuple[str, dict[str, Any]]:
         "sources": sources.digests(sweep, request.folder, list(request.path)),
     }
     return digest(definition), definition
+
+
+def _spans(turn: Turn) -> int | None:
+    if turn.leader is not None or turn.trial >= INSTRUMENTED:
+        return None
+    return SPANS if turn.trial == 0 else 0
 
 
 class Descriptions:
@@ -87,7 +93,7 @@ class Descriptions:
             "task_s": preflight.task_s,
             "rounds": turn.plan.rounds,
             "cold": self._request.sweep.measure.cold,
-            "spans": SPANS if turn.trial < INSTRUMENTED and turn.leader is None else 0,
+            "spans": _spans(turn),
             "seed": f"{self._request.sweep.seed} {turn.id} {turn.trial}",
         }
 
