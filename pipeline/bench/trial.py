@@ -32,8 +32,8 @@ def run(description: Message, start_arm: START_ARM, scratch: Path, tell: Callabl
 
     Args:
         description: `arms` (each name, python, env, backend, workers, options; the anchor first, the cell last),
-            `workload`, `sample`, `rounds`, `cold`, `spans` (of how many tasks to keep them,
-            `None` for no instrumented batches), `warm_s` and, as far as it is known, `task_s` (a batch and a task in a plain loop, as the preflight saw
+            `workload`, `sample`, `rounds`, `cold`, `spans` (how many to keep, `None` for no instrumented batches),
+            `warm_s` and, as far as it is known, `task_s` (a batch and a task in a plain loop, as the preflight saw
             them), `seed`.
         start_arm: starts the process for one of the arms.
         scratch: a private folder.
