@@ -13,10 +13,10 @@ from .plan import Preflight
 from .revisions import Revision, Revisions
 from .sweep import Turn
 
-SPANS = 2_000
-"""So many tasks of an instrumented batch are journalled with their start, end and worker."""
 INSTRUMENTED = 6
 """Trials of a cell in which a batch is instrumented: a batch costs its time."""
+SPANS = 200
+"""So many tasks of the first of these batches are journalled with their start, end and worker: enough to look at."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,12 @@ def version_of(request: Request) -> tuple[str, dict[str, Any]]:
     return digest(definition), definition
 
 
+def _spans(turn: Turn) -> int | None:
+    if turn.leader is not None or turn.trial >= INSTRUMENTED:
+        return None
+    return SPANS if turn.trial == 0 else 0
+
+
 class Descriptions:
     """Preflights and trials of a request as a keeper reads them."""
 
@@ -93,7 +99,6 @@ class Descriptions:
         arms |= {name: self._arm(cell, preflight) for name, cell in cells.items()}
         if revisions is not None:
             arms["after"] = self._of(revisions.after, turn.cell.workload, arms["cell"])
-        looks_inside = turn.trial < INSTRUMENTED and turn.leader is None and revisions is None
         return {
             "kind": "trial",
             **self._common(turn.cell),
@@ -103,7 +108,7 @@ class Descriptions:
             "task_s": preflight.task_s,
             "rounds": turn.plan.rounds,
             "cold": self._request.sweep.measure.cold,
-            "spans": SPANS if looks_inside else 0,
+            "spans": None if revisions is not None else _spans(turn),
             "seed": f"{self._request.sweep.seed} {turn.id} {turn.trial}",
         }
 

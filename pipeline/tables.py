@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
@@ -86,6 +86,21 @@ SAMPLES += COUNTERS
 """The columns of the samples: one row for each arm of each round; `position` 0 ran first in its round. What is counted
 of an arm is for one batch, what is counted of the machine for the whole repetition."""
 
+SPANS = ["cell", "worker", "start_s", "end_s", "computed_s", "batch_s", "tasks", "batch_computed_s"]
+"""The columns of the spans: one row a task, in the order of their starts. `worker` counts from 0 in the order of their
+first tasks, seconds from the start of the batch; `computed_s` is CPU time of the thread that ran the task, empty where
+it was not noted. `batch_s` is how long the whole batch took, `tasks` how many it had, which may be more than there are
+rows, and `batch_computed_s` the CPU time of all of them."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What figures are drawn from: see `summarise`, `samples` and `spans`."""
+
+    summary: pd.DataFrame
+    samples: pd.DataFrame
+    spans: pd.DataFrame
+
 
 def samples(run: Run) -> pd.DataFrame:
     """Every arm's batch time in every round of every measured trial."""
@@ -121,6 +136,29 @@ def _round_by_round(trial: Record, column: str) -> np.ndarray[Any, np.dtype[np.f
 
 def _joined(parts: Sequence[Any], dtype: str) -> np.ndarray[Any, Any]:
     return np.concatenate([np.empty(0, dtype), *parts]).astype(dtype)
+
+
+def spans(run: Run, cells: Iterable[str]) -> pd.DataFrame:
+    """Who ran which task when, in one instrumented batch of each of the cells with these ids that has one recorded.
+
+    All have a clock of their own, and those tasks that started first.
+    """
+    rows: list[tuple[Any, ...]] = []
+    for id_ in cells:
+        arm = _noted_arm(run, id_)
+        if arm is not None:
+            batch = [arm["instrumented"][what] for what in ("wall_s", "tasks", "cpu_s")]
+            rows += [(id_, worker, start_s, end_s, cpu_s, *batch) for start_s, end_s, worker, cpu_s in arm["spans"]]
+    frame = pd.DataFrame(rows, columns=SPANS)
+    return frame.astype({column: "float64" for column in SPANS if column.endswith("_s")})
+
+
+def _noted_arm(run: Run, id_: str) -> Record | None:
+    """The cell's arm, or the anchor's, in its first trial that has spans; older ones did not tell CPU time."""
+    measured = id_ in run.measured
+    trials = run.evidence[id_].trials if measured else run.of_anchor(id_)
+    arms = (trial["arms"]["cell" if measured else "anchor"] for trial in trials)
+    return next((arm for arm in arms if arm.get("spans") and len(arm["spans"][0]) == 4), None)
 
 
 def summarise(run: Run) -> pd.DataFrame:

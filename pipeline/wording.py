@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # a word or two needs no statistics at start
 
 UP = "\u2191"
 """Marks a count of more workers than cores to be had."""
+_BYTES = (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1.0))
 _UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 
 
@@ -60,6 +61,12 @@ def factor(value: float) -> str:
 def megabytes(count: float) -> str:
     """`87 MB`."""
     return f"{count / 1e6:,.0f} MB"
+
+
+def memory(count: float) -> str:
+    """Three digits and the unit that fits: `850 kB`, `87 MB`, `1.25 GB`."""
+    unit, size = next((each for each in _BYTES if count >= each[1]), _BYTES[-1])
+    return f"{count / size:.3g} {unit}"
 
 
 def times(speedup: Speedup) -> str:

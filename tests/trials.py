@@ -36,7 +36,7 @@ def describe(folder: Path, *cells: dict[str, Any], workload: dict[str, Any], **c
         "task_s": 0.001,
         "rounds": 2,
         "cold": False,
-        "spans": 0,
+        "spans": None,
         "seed": "seed",
         **changed,
     }

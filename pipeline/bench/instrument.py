@@ -27,8 +27,8 @@ def run(workload: Workload, map_: Map, command: Message) -> Message:
             loop) and `task_s` (a task there, `None` where that is not known).
 
     Returns:
-        `spans`, (start_s, end_s, worker) for each of the first `most` tasks; `busy`, how many workers ran one; and
-        `instrumented`, in seconds:
+        `spans`, (start_s, end_s, worker, cpu_s) of the `most` tasks that started first, see `Spans.tasks`; `busy`, how
+        many workers ran one; and `instrumented`, in seconds:
             wall_s: the batch;
             map_s: of that, inside calls of the map;
             tasks: how many ran;
@@ -53,10 +53,10 @@ def run(workload: Workload, map_: Map, command: Message) -> Message:
     spans, began_ns, wall_ns = sorted(batches, key=lambda each: each.wall_ns)[(len(batches) - 1) // 2]
     tasks, notes = spans.tasks(began_ns), spans.notes
     by_threads = command["workers"] > 1 and {worker[:2] for _, _, worker, _, _ in notes} == {here()}
-    in_tasks_s = sum(end_s - start_s for start_s, end_s, _ in tasks)
+    in_tasks_s = sum(end_s - start_s for start_s, end_s, *_ in tasks)
     return {
         "spans": tasks[: command["most"]],
-        "busy": len({worker for _, _, worker in tasks}),
+        "busy": len({worker for _, _, worker, _ in tasks}),
         "instrumented": {
             "wall_s": wall_ns / 1e9,
             "map_s": sum(call.took_ns for call in spans.calls) / 1e9,

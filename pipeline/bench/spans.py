@@ -6,6 +6,7 @@ import functools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from .noted import Note, Noted, Worker, shallow_bytes
@@ -61,12 +62,20 @@ class Spans:
         """All tasks."""
         return [note for call in self.calls for note in call.notes]
 
-    def tasks(self, began_ns: int) -> list[tuple[float, float, int]]:
-        """One (start_s, end_s, worker) a task, from `began_ns` on; workers are numbered as they appear."""
+    def tasks(self, began_ns: int) -> list[tuple[float, float, int, float | None]]:
+        """One (start_s, end_s, worker, cpu_s) a task in the order of their starts, which are counted from `began_ns`.
+
+        Workers are numbered in the order of their first tasks; `cpu_s` is `None` where it was not noted.
+        """
         numbers: dict[Worker, int] = {}
         return [
-            ((start_ns - began_ns) / 1e9, (end_ns - began_ns) / 1e9, numbers.setdefault(worker, len(numbers)))
-            for start_ns, end_ns, worker, _, _ in self.notes
+            (
+                (start_ns - began_ns) / 1e9,
+                (end_ns - began_ns) / 1e9,
+                numbers.setdefault(worker, len(numbers)),
+                None if ran_ns is None else ran_ns / 1e9,
+            )
+            for start_ns, end_ns, worker, ran_ns, _ in sorted(self.notes, key=itemgetter(0))
         ]
 
 

@@ -33,8 +33,8 @@ def run(description: Message, start_arm: START_ARM, scratch: Path, tell: Callabl
     Args:
         description: `arms` (each name, python, env, backend, workers, options, and folder and workload where these are
             its own; the anchor first, and last one with the cell's pool), `workload`, `sample`, `rounds`, `cold`,
-            `spans` (how many to keep, 0 for no instrumented batches), `warm_s` and, as far as it is known, `task_s` (a
-            batch and a task in a plain loop, as the preflight saw them), `seed`.
+            `spans` (how many to keep, `None` for no instrumented batches), `warm_s` and, as far as it is known,
+            `task_s` (a batch and a task in a plain loop, as the preflight saw them), `seed`.
         start_arm: starts the process for one of the arms.
         scratch: a private folder.
         tell: called with progress after each round.
@@ -47,8 +47,8 @@ def run(description: Message, start_arm: START_ARM, scratch: Path, tell: Callabl
             options, interpreter, startup_s, cold_s, shutdown_s;
             peak_rss_bytes: since it started, after its first batch;
             answers: how they compare with the anchor's;
-            with `spans`: pools (see `pools.ask`) and, unless the trial is cold, instrumented (see `instrument.run`) and
-            spans and busy (not the anchor's);
+            with `spans`: pools (see `pools.ask`) and, unless the trial is cold, instrumented, spans and busy (see
+            `instrument.run`);
             lists with an entry for each round: batch_s; of a batch on average cpu_s, queue_s, voluntary, involuntary
             and gc_runs (see `counters.Tree`); of the whole repetition rss_bytes (its peak), pss_bytes (after it), and
             what `rounds.Rounds.take` tells of the machine.
@@ -97,7 +97,7 @@ def run(description: Message, start_arm: START_ARM, scratch: Path, tell: Callabl
                     warmup.run(description, arms, record, taken, scratch)
                 with _timed(phases_s, "rounds"), _counting(record, meter, outside):
                     _measure(description, record, taken, probe, tell)
-            if description["spans"] and _has_time(description, record, time.perf_counter() - began):
+            if description["spans"] is not None and _has_time(description, record, time.perf_counter() - began):
                 with _timed(phases_s, "warm-up"):  # likewise none of the rounds
                     _instrument(description, arms, record)
             with _timed(phases_s, "shutdown"):
@@ -200,12 +200,10 @@ def _instrument(description: Message, arms: Mapping[str, Arm], record: Message) 
     After the rounds, because it leaves traces in the arms: modules, freed memory. In cold trials there is no such
     batch: it would be a warm one.
     """
-    anchor, *_ = arms
     known = {"rounds": description["rounds"], "warm_s": description["warm_s"], "task_s": description.get("task_s")}
     order = random.Random(f"instrument {description['seed']}").sample(list(arms), len(arms))
     for name in [] if description["cold"] else order:
-        reply = ask(arms[name], "instrument", most=description["spans"], **known)
-        record["arms"][name] |= {"instrumented": reply["instrumented"]} if name == anchor else reply
+        record["arms"][name] |= ask(arms[name], "instrument", most=description["spans"], **known)
     for arm in arms.values():  # side by side: nothing is timed any more
         arm.tell("pools")
     for name, arm in arms.items():

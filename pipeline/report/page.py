@@ -38,9 +38,7 @@ def inline(drawing: Drawing) -> list[Markup]:
     prefix = f"figure-{drawing.name}-"
     svg = re.sub(r'(<[^<>]*?\bid=")', rf"\1{prefix}", svg)
     svg = re.sub(r'((?:xlink:)?href="#|url\(#)', rf"\1{prefix}", svg)
-    for colour, variable in THEMED.items():
-        svg = re.sub(rf'(style="[^"]*?){colour}', rf"\1var({variable})", svg)
-        svg = re.sub(rf'(style="[^"]*?){colour}', rf"\1var({variable})", svg)
+    svg = re.sub(r'\bstyle="[^"]*"', lambda style: re.sub(r"#[0-9a-f]{6}\b", _themed, style[0]), svg)
     groups = [_group(svg, f"{prefix}{id_}") for id_ in drawing.panels]
     # Clip paths are shared; they are found from every panel, as all are in one document.
     shared = svg[svg.rindex("\n </g>") + len("\n </g>") : svg.rindex("</svg>")]
@@ -53,6 +51,10 @@ def inline(drawing: Drawing) -> list[Markup]:
     labels = [alone] if len(groups) == 1 else [f"{drawing.title}, panel {n}" for n in range(1, len(groups) + 1)]
     contents = [groups[0] + shared, *groups[1:]]
     return [_svg(*each) for each in zip(drawing.panels.values(), contents, labels, strict=True)]
+
+
+def _themed(colour: re.Match[str]) -> str:
+    return f"var({THEMED[colour[0]]})" if colour[0] in THEMED else colour[0]
 
 
 def _group(svg: str, id_: str) -> str:

@@ -1,7 +1,7 @@
 """The figures of a report.
 
 To add one, write a module with a `TITLE`, an `ALT` (what a reader who cannot see it is told) and
-`draw(summary, samples) -> Figure`, and name it in `NAMES`.
+`draw(tables) -> Figure`, and name it in `NAMES`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-import pandas as pd
 from matplotlib.figure import Figure
 
-NAMES = ("run_time", "speedup", "efficiency")
+from ...tables import Tables
+
+NAMES = ("run_time", "speedup", "efficiency", "where_time_goes", "timeline", "memory")
 """The modules of this package that draw a figure, in the order in which the report shows them."""
 
 PNG_DPI = 144
@@ -37,8 +38,8 @@ class Module(Protocol):
         """What it shows, for those who cannot see it."""
         ...
 
-    def draw(self, summary: pd.DataFrame, samples: pd.DataFrame) -> Figure:
-        """The figure, from `tables.summarise` and `tables.samples`."""
+    def draw(self, tables: Tables) -> Figure:
+        """The figure, from tables alone."""
         ...
 
 
@@ -65,15 +66,15 @@ class Drawing:
     png: bytes
 
 
-def draw_all(summary: pd.DataFrame, samples: pd.DataFrame) -> list[Drawing]:
+def draw_all(tables: Tables) -> list[Drawing]:
     """Every figure, drawn alike whatever this machine's settings of matplotlib are."""
     with _seaborn(), _settings():
-        return [_draw(name, summary, samples) for name in NAMES]
+        return [_draw(name, tables) for name in NAMES]
 
 
-def _draw(name: str, summary: pd.DataFrame, samples: pd.DataFrame) -> Drawing:
+def _draw(name: str, tables: Tables) -> Drawing:
     module = cast(Module, importlib.import_module(f".{name}", __name__))
-    figure = module.draw(summary, samples)
+    figure = module.draw(tables)
     svg, png = io.StringIO(), io.BytesIO()
     figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     figure.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})

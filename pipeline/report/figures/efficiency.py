@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ...tables import Tables
 from .labels import Label
 from .lines import put_lines
 from .panels import Panel, as_floats, draw_panels
@@ -22,7 +22,7 @@ with 95% intervals and a line at 100%; one panel a workload. The summary table h
 _NOTE = "Efficiency is the speed-up divided by the number of workers; bars are 95% intervals."
 
 
-def draw(summary: pd.DataFrame, samples: pd.DataFrame) -> Figure:  # noqa: ARG001 - one signature for all
+def draw(tables: Tables) -> Figure:
     """Speed-up a worker, with the summary's own interval of the speed-up divided likewise."""
 
     def put_data(axes: Axes, panel: Panel) -> list[Label]:
@@ -34,4 +34,4 @@ def draw(summary: pd.DataFrame, samples: pd.DataFrame) -> Figure:  # noqa: ARG00
         axes.axhline(1, color=MUTED, lw=1.2, ls=(0, (4, 3)), zorder=1)
         return [*labels, Label("ideal", None, 1.0)]
 
-    return draw_panels(summary, TITLE, "speed-up / workers", put_data, [_NOTE, *on_intervals(summary)])
+    return draw_panels(tables.summary, TITLE, "speed-up / workers", put_data, [_NOTE, *on_intervals(tables.summary)])

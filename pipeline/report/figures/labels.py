@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ..text import one_line, shorten_middle
 from .style import INK, MUTED, SMALL_PT, Look
 
 _GAP_PT = SMALL_PT * 1.35
@@ -75,6 +76,17 @@ def spread(wanted: Sequence[float], gap: float) -> list[float]:
     for rank, index in enumerate(order):
         placed[index] = level[rank] + rank * gap
     return placed
+
+
+def tell_apart(texts: Sequence[str], most: int) -> list[str]:
+    """Each in at most so many characters, and a number where others come out alike."""
+    labels: list[str] = []
+    counts: dict[str, int] = {}
+    for text in texts:
+        label = shorten_middle(one_line(text), most)
+        counts[label] = counts.get(label, 0) + 1
+        labels.append(f"{label} ({counts[label]})" if counts[label] > 1 else label)
+    return labels
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -25,7 +25,7 @@ def put_lines(axes: Axes, rows: pd.DataFrame, y: str, low: str, high: str) -> li
     import seaborn as sns
 
     backends = dict(zip(rows["line"], rows["backend"], strict=True))
-    dashes = _dashes(backends)
+    dashes = dashes_of(backends)
     rows = rows.assign(x=_side_by_side(rows))
     sns.lineplot(
         data=rows,
@@ -74,7 +74,7 @@ def _side_by_side(rows: pd.DataFrame) -> list[float]:
     return [float(workers) * places[line] for workers, line in zip(rows["workers"], rows["line"], strict=True)]
 
 
-def _dashes(backends: dict[str, str]) -> _Dashes:
+def dashes_of(backends: dict[str, str]) -> _Dashes:
     """The lines of one backend have its colour, and dashes of their own."""
     seen: dict[str, int] = {}
     dashes: _Dashes = {}

@@ -1,9 +1,8 @@
-"""The layout that the figures share: one panel a workload over workers, labels on its right, a caption below."""
+"""What figures over workers share: one panel a workload, lines with labels on its right."""
 
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,20 +12,18 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator
 
 from ...wording import pool_name
-from ..text import one_line, shorten, shorten_middle
-from .labels import Label, put_labels
-from .style import INK, MUTED, SMALL_PT, TEXT_PT
+from ..text import one_line, shorten
+from .labels import Label, put_labels, tell_apart
+from .layout import MARGIN_IN, MOST_PANELS, Frame, lay_out, name_the_first, put_nothing
+from .style import CHARACTER_IN
 
-MOST_PANELS = 12
 MOST_LINES = 10
 MOST_NAMED = 8
 MOST_CHARACTERS = 30
 
 _SAID = ["workload", "backend", "workers", "variant", "status"]
 
-_HEADING_IN, _TITLE_IN, _AXIS_IN, _LEFT_IN = 0.5, 0.36, 0.62, 0.86
-_CAPTION_LINE_IN = 0.185
-_CHARACTER_IN = {TEXT_PT: 0.092, SMALL_PT: 0.082}
+_LEFT_IN = 0.86
 
 
 @dataclass(frozen=True)
@@ -52,45 +49,30 @@ PutData = Callable[[Axes, Panel], list[Label]]
 
 
 def draw_panels(summary: pd.DataFrame, title: str, y_label: str, put_data: PutData, notes: Sequence[str]) -> Figure:
-    """A figure of one panel for each workload, laid out once, in inches.
-
-    The page takes it apart: its panels, whose axes' ids begin with `panel_`, and its caption, all texts but the title.
-    """
-    panels, more = _panels(summary)
+    """A figure of one panel for each workload."""
+    panels, more = panels_of(summary)
     columns = min(2, len(panels))
-    rows = math.ceil(len(panels) / columns)
     width, height = (4.6, 3.0) if columns == 1 else (3.35, 2.5)
     longest = max(len(text) for panel in panels for text in ["plain loop", *panel.rows["line"]])
-    cell_width = _LEFT_IN + width + 0.42 + longest * _CHARACTER_IN[SMALL_PT]
-    cell_height = _TITLE_IN + height + _AXIS_IN
-    total_width = columns * cell_width
+    frame = Frame(width, left=_LEFT_IN, right=0.42 + longest * CHARACTER_IN)
+    headings = [panel.workload for panel in panels]
     said = [*notes, *more, *_not_drawn(summary)]
-    characters = int((total_width - 0.3) / _CHARACTER_IN[SMALL_PT])
-    caption = [line for note in said for line in textwrap.wrap(note, characters)]
-    total_height = _HEADING_IN + rows * cell_height + _CAPTION_LINE_IN * len(caption) + 0.15
-
-    figure = Figure(figsize=(total_width, total_height))
-    left = 0.12 / total_width
-    figure.text(left, 1 - 0.12 / total_height, title, size=TEXT_PT + 3, weight="bold", va="top", color=INK)
-    for number, panel in enumerate(panels):
-        row, column = divmod(number, columns)
-        bottom = total_height - _HEADING_IN - row * cell_height - _TITLE_IN - height
-        box = ((column * cell_width + _LEFT_IN) / total_width, bottom / total_height)
-        axes = figure.add_axes((*box, width / total_width, height / total_height))
-        axes.set_title(shorten(one_line(panel.workload), int(cell_width * 9)), pad=10, x=-(_LEFT_IN - 0.12) / width)
-        axes.set_gid(f"panel_{number}")
+    figure, drawn = lay_out(title, headings, frame, [height] * len(panels), said)
+    for axes, panel in zip(drawn, panels, strict=True):
         axes.grid(visible=False, axis="x")
         if panel.rows.empty:
-            _put_nothing(axes)
+            put_nothing(axes, "nothing was measured")
             continue
         _put_workers(axes, panel.counts)
-        axes.set_ylabel(y_label, va="top")
-        axes.yaxis.set_label_coords(-(_LEFT_IN - 0.12) / width, 0.5)
+        put_y_label(axes, frame, y_label)
         put_labels(axes, put_data(axes, panel))
-    for number, line in enumerate(caption):
-        y = (0.12 + (len(caption) - 1 - number) * _CAPTION_LINE_IN) / total_height
-        figure.text(left, y, line, size=SMALL_PT, color=MUTED, va="bottom")
     return figure
+
+
+def put_y_label(axes: Axes, frame: Frame, y_label: str) -> None:
+    """At the left edge of the panel, whatever the ticks say."""
+    axes.set_ylabel(y_label, va="top")
+    axes.yaxis.set_label_coords(-(frame.left - MARGIN_IN) / frame.width, 0.5)
 
 
 def as_floats(rows: pd.DataFrame, *columns: str) -> pd.DataFrame:
@@ -99,11 +81,10 @@ def as_floats(rows: pd.DataFrame, *columns: str) -> pd.DataFrame:
     return known.assign(**{column: known[column].astype("float64") for column in columns})
 
 
-def _panels(summary: pd.DataFrame) -> tuple[list[Panel], list[str]]:
+def panels_of(summary: pd.DataFrame) -> tuple[list[Panel], list[str]]:
+    """A panel for each workload, and what a caption says of those left out."""
     workloads = list(summary["workload"].unique())
-    notes = []
-    if len(workloads) > MOST_PANELS:
-        notes.append(f"The first {MOST_PANELS} of {len(workloads):,} workloads; the table has all.")
+    notes = name_the_first(len(workloads))
     panels, lines_left_out = [], False
     for workload in workloads[:MOST_PANELS]:
         own = summary[summary["workload"] == workload]
@@ -121,13 +102,39 @@ def _panels(summary: pd.DataFrame) -> tuple[list[Panel], list[str]]:
 
 def _lines(pools: Sequence[tuple[str, str]]) -> list[str]:
     """The label of the line that each backend and variant belongs to; different ones differ."""
-    labels: dict[tuple[str, str], str] = {}
-    for backend, variant in dict.fromkeys(pools):
-        said = variant.replace("start_method=", "")
-        label = shorten_middle(one_line(f"{backend} {said}"), MOST_CHARACTERS)
-        alike = sum(each.startswith(label) for each in labels.values())
-        labels[backend, variant] = f"{label} ({alike + 1})" if alike and label in labels.values() else label
-    return [labels[each] for each in pools]
+    different = list(dict.fromkeys(pools))
+    labels = tell_apart([say_variant(*pool) for pool in different], MOST_CHARACTERS)
+    label_of = dict(zip(different, labels, strict=True))
+    return [label_of[pool] for pool in pools]
+
+
+def pool_labels(rows: pd.DataFrame, most: int = MOST_CHARACTERS) -> list[str]:
+    """`4 threads`, `2 processes spawn`: what each row is, in at most so many characters; different ones differ."""
+    pools = zip(rows["backend"], rows["workers"], rows["variant"], strict=True)
+    said = [say_variant(_name(backend, workers), variant) for backend, workers, variant in pools]
+    return tell_apart(said, most)
+
+
+def _name(backend: str, workers: int) -> str:
+    return "plain loop" if backend == "serial" else pool_name(backend, workers)
+
+
+def few(rows: pd.DataFrame, most: int, along: str = "workers") -> pd.DataFrame:
+    """At most so many rows: the fastest, then always the one farthest from those taken, on a log scale of `along`."""
+    if len(rows) <= most:
+        return rows
+    logs = [math.log2(each) for each in rows[along]]
+    taken = [int(rows["speedup"].to_numpy().argmax())]
+    gaps = [abs(each - logs[taken[0]]) for each in logs]
+    while len(taken) < most:
+        taken.append(max(range(len(logs)), key=gaps.__getitem__))
+        gaps = [min(gap, abs(each - logs[taken[-1]])) for gap, each in zip(gaps, logs, strict=True)]
+    return rows.iloc[sorted(taken)]
+
+
+def say_variant(pool: str, variant: str) -> str:
+    """A backend or a pool, and what tells it from others, in few words."""
+    return f"{pool} {variant.replace('start_method=', '')}"
 
 
 def _not_drawn(summary: pd.DataFrame) -> list[str]:
@@ -155,9 +162,3 @@ def _put_workers(axes: Axes, counts: Sequence[int]) -> None:
     axes.xaxis.set_major_locator(FixedLocator([float(each) for each in shown]))
     axes.xaxis.set_major_formatter(FixedFormatter([str(each) for each in shown]))
     axes.xaxis.set_minor_locator(FixedLocator([]))
-
-
-def _put_nothing(axes: Axes) -> None:
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.text(0.5, 0.5, "nothing was measured", transform=axes.transAxes, ha="center", va="center", color=MUTED)

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ...tables import Tables
 from .labels import Label
 from .lines import put_lines
 from .panels import Panel, as_floats, draw_panels
@@ -21,8 +22,9 @@ plain loop as a horizontal line; one panel a workload. The summary table has the
 _NOTE = "Points are the median batch, bars the middle 80% of rounds (10th to 90th percentile)."
 
 
-def draw(summary: pd.DataFrame, samples: pd.DataFrame) -> Figure:
+def draw(tables: Tables) -> Figure:
     """Median batch and the spread of batches in each cell, against the median of the plain loop."""
+    samples = tables.samples
     batches = samples[samples["arm"] == "cell"].groupby("cell")["batch_s"]
     spread = pd.DataFrame({"batch_low": batches.quantile(0.1), "batch_high": batches.quantile(0.9)})
 
@@ -38,4 +40,4 @@ def draw(summary: pd.DataFrame, samples: pd.DataFrame) -> Figure:
         set_seconds(axes, [value for value in values if 0 < value < math.inf])
         return labels
 
-    return draw_panels(summary, TITLE, "time of one batch", put_data, [_NOTE])
+    return draw_panels(tables.summary, TITLE, "time of one batch", put_data, [_NOTE])

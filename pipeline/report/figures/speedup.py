@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ...tables import Tables
 from ..these_trials import SAID
 from .labels import Label
 from .lines import put_lines
@@ -26,7 +27,7 @@ _NO_INTERVAL = "Open markers have no interval yet: too few rounds."
 _THESE_ONLY = f"hold for these trials only: {SAID}."
 
 
-def draw(summary: pd.DataFrame, samples: pd.DataFrame) -> Figure:  # noqa: ARG001 - one signature for all
+def draw(tables: Tables) -> Figure:
     """Each cell's speed-up with the summary's own interval, on axes that both double."""
 
     def put_data(axes: Axes, panel: Panel) -> list[Label]:
@@ -46,7 +47,7 @@ def draw(summary: pd.DataFrame, samples: pd.DataFrame) -> Figure:  # noqa: ARG00
         axes.axhline(1, color=MUTED, lw=1.2, ls=(0, (4, 3)), zorder=1)
         return [*labels, Label("plain loop", None, 1.0)]
 
-    return draw_panels(summary, TITLE, "speed-up", put_data, [_NOTE, *on_intervals(summary)])
+    return draw_panels(tables.summary, TITLE, "speed-up", put_data, [_NOTE, *on_intervals(tables.summary)])
 
 
 def on_intervals(summary: pd.DataFrame) -> list[str]:

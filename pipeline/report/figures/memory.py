@@ -1,0 +1,126 @@
+"""What a pool's speed costs in memory."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ...tables import Tables
+from .labels import Label, put_labels, spread
+from .layout import Frame, draw_nothing, lay_out
+from .lines import dashes_of
+from .panels import Panel, as_floats, few, panels_of, pool_labels, put_y_label
+from .scales import set_bytes, set_times
+from .style import CHARACTER_IN, GRID, INK, MUTED, PAPER, SMALL_PT, look
+
+TITLE = "Memory against speed-up"
+ALT = "Scatter chart of the speed-up over a plain loop against the peak memory of all processes, one point a cell, \
+joined by backend, and the Pareto front of the pools that no other beats in both; one panel a workload. The summary \
+table has the same numbers."
+
+_NOTE = (
+    "Medians: resident memory at its peak, added up over the processes, so pages that they share count for each. The "
+    "broad line is the Pareto front: the named pools are those that none with as little memory outruns."
+)
+MOST_NAMED = 6
+MOST_POINTS = 24
+
+_LEFT_IN, _HEIGHT_IN, _WIDTH_IN = 0.86, 2.9, 3.5
+_LABEL_GAP_PT = SMALL_PT * 1.3
+
+
+def draw(tables: Tables) -> Figure:
+    """The summary's peak memory and speed-up of each cell; of very many cells of a line, some far from one another."""
+    panels, notes = panels_of(tables.summary)
+    points = {panel.workload: _points(panel) for panel in panels}
+    points = {workload: rows for workload, rows in points.items() if not rows.empty}
+    if not points:
+        return draw_nothing(TITLE, "no memory was recorded")
+    longest = max(len(text) for rows in points.values() for text in rows["line"])
+    frame = Frame(_WIDTH_IN, left=_LEFT_IN, right=0.42 + longest * CHARACTER_IN)
+    figure, drawn = lay_out(TITLE, list(points), frame, [_HEIGHT_IN] * len(points), [_NOTE, *notes])
+    for axes, rows in zip(drawn, points.values(), strict=True):
+        _put_points(axes, rows)
+        axes.set_xlabel("peak memory")
+        put_y_label(axes, frame, "speed-up")
+        put_labels(axes, _name_lines(rows))
+        _name_front(axes, rows[rows["named"]])
+    return figure
+
+
+def _points(panel: Panel) -> pd.DataFrame:
+    """The rows that get points, the plain loop's first; `on_front` and `named` tell those of the front."""
+    own = panel.anchor.to_frame().T.assign(line="plain loop")
+    rows = as_floats(pd.concat([own, panel.rows]), "peak_rss_bytes", "speedup")
+    if len(rows) <= 1:
+        return rows.iloc[:0]
+    front = _front(rows)
+    named = few(front, MOST_NAMED, "speedup")["cell"]
+    spread_out = pd.concat([few(line, MOST_POINTS) for _, line in rows.groupby("line", sort=False)])
+    rows = rows[rows["cell"].isin({*spread_out["cell"], *front["cell"]})].assign(label=pool_labels)
+    return rows.assign(on_front=rows["cell"].isin(front["cell"]), named=rows["cell"].isin(named))
+
+
+def _front(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows that are faster than every one that takes no more memory, from the least memory on."""
+    ordered = rows.sort_values(["peak_rss_bytes", "speedup"], ascending=[True, False], kind="stable")
+    return ordered[ordered["speedup"] > ordered["speedup"].cummax().shift(fill_value=-math.inf)]
+
+
+def _put_points(axes: Axes, rows: pd.DataFrame) -> None:
+    import seaborn as sns
+
+    backends = dict(zip(rows["line"], rows["backend"], strict=True))
+    looks = {backend: look(backend) for backend in backends.values()}
+    common: dict[str, Any] = {
+        "data": rows.sort_values("workers", kind="stable"),
+        "x": "peak_rss_bytes",
+        "y": "speedup",
+        "hue": "backend",
+        "palette": {backend: each.colour for backend, each in looks.items()},
+        "legend": False,
+        "ax": axes,
+    }
+    _set_axes(axes, rows)
+    front = _front(rows)
+    steps = [*front["speedup"], front["speedup"].iloc[-1]]
+    axes.step([*front["peak_rss_bytes"], axes.get_xlim()[1]], steps, where="post", color=GRID, lw=5, zorder=0.5)
+    sns.lineplot(**common, style="line", dashes=dashes_of(backends), estimator=None, sort=False, linewidth=1.4)
+    markers = {backend: each.marker for backend, each in looks.items()}
+    sns.scatterplot(**common, style="backend", markers=markers, s=42, linewidth=0, zorder=4)
+    axes.axhline(1, color=MUTED, lw=1.2, ls=(0, (4, 3)), zorder=1)
+
+
+def _set_axes(axes: Axes, rows: pd.DataFrame) -> None:
+    """With room for the front's names, to the left of their points and above the highest."""
+    set_times(axes, list(rows["speedup"]), rows["speedup"].max() * 1.3)
+    named, high = rows[rows["named"]], math.log(rows["peak_rss_bytes"].max() * 1.1)
+    lows = [math.log(rows["peak_rss_bytes"].min() / 1.1)]
+    for label, count in zip(named["label"], named["peak_rss_bytes"], strict=True):
+        share = (len(label) * CHARACTER_IN + 0.2) / _WIDTH_IN
+        lows.append((math.log(count) - share * high) / (1 - share))
+    set_bytes(axes, math.exp(min(lows)), math.exp(high))
+
+
+def _name_lines(rows: pd.DataFrame) -> list[Label]:
+    """At their largest counts; the plain loop only where it is not named on the front."""
+    ends = rows.sort_values("workers", kind="stable").drop_duplicates("line", keep="last")
+    ends = ends[(ends["backend"] != "serial") | ~ends["named"]]
+    said = ends[["line", "backend", "peak_rss_bytes", "speedup"]].itertuples(index=False)
+    return [Label(line, count, times, look(backend)) for line, backend, count, times in said]
+
+
+def _name_front(axes: Axes, named: pd.DataFrame) -> None:
+    """To the upper left of the points, where no other can be."""
+    up = 1 / (_HEIGHT_IN * 72)
+    to_axes = axes.transData + axes.transAxes.inverted()
+    places = [to_axes.transform(point) for point in zip(named["peak_rss_bytes"], named["speedup"], strict=True)]
+    heights = spread([float(y) + 8 * up for _, y in places], _LABEL_GAP_PT * up)
+    for label, (x, _), height in zip(named["label"], places, heights, strict=True):
+        at: dict[str, Any] = {"xycoords": "axes fraction", "xytext": (-6, 0), "textcoords": "offset points"}
+        box = {"facecolor": PAPER, "edgecolor": "none", "pad": 1}
+        axes.annotate(label, (x, height), **at, size=SMALL_PT, color=INK, ha="right", va="center_baseline", bbox=box)

@@ -1,0 +1,146 @@
+"""Who ran which task when: processes run side by side, threads under the GIL take turns."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+
+from ...tables import Tables
+from ...wording import seconds
+from .layout import MOST_PANELS, Frame, draw_nothing, lay_out, name_the_first
+from .panels import pool_labels
+from .scales import set_elapsed
+from .style import GRID, INK, MUTED, SMALL_PT, look
+
+TITLE = "Who ran which task when"
+ALT = "Timeline of one batch in a plain loop and in pools: a lane for each worker, a bar for each task from its start \
+to its end, filled to the share in which it computed; one panel a workload."
+
+MOST_WORKERS = 8
+"""Larger pools are drawn only where there is no other: they show no more."""
+NEAR = 0.9
+"""Of each backend the smallest pool is drawn that is as fast as this share of the fastest."""
+MOST_POOLS = 4
+MOST_LANES = 16
+
+_NOTE = (
+    "One batch each, of the first trial: a lane is a worker, a bar a task from its start to its end. A bar is filled to "
+    "the share of that time in which the task computed, whenever it did; in the rest it waited for the GIL, a core, or "
+    "an answer. Threads that take turns under the GIL fill a part of each bar and add up to one computing at a time."
+)
+_BARE = "Bars without a filling: how much of them computed is not known (tasks under 50 µs, or no counter)."
+_CUT = "The beginning only, where a batch has more tasks than were recorded."
+_LANES = f"Of larger pools the {MOST_LANES} workers that began first."
+
+_HEAD_PT, _LANE_PT, _BAR_PT, _GAP_PT = 19.0, 11.0, 8.5, 9.0
+_WIDTH_IN = 5.0
+_DRAWN = ["worker", "start_s", "end_s", "computed_s"]
+_WAITING = 0.32
+"""How opaque the part of a bar is that did not compute."""
+
+
+def choose(summary: pd.DataFrame) -> list[str]:
+    """The ids of the cells that are drawn, where they have spans: of each workload the plain loop and some pools."""
+    chosen = []
+    for workload in summary["workload"].unique()[:MOST_PANELS]:
+        own = summary[summary["workload"] == workload]
+        chosen.append(str(own["cell"].iloc[0]))
+        rows = own[(own["status"] == "measured") & own["ideal_s"].notna() & (own["backend"] != "serial")]
+        for _, pools in list(rows.groupby("backend", sort=False))[:MOST_POOLS]:
+            several = pools[pools["workers"].between(2, MOST_WORKERS)]
+            chosen.append(_most_telling(pools if several.empty else several))
+    return chosen
+
+
+def _most_telling(pools: pd.DataFrame) -> str:
+    near = pools[pools["speedup"] >= NEAR * pools["speedup"].max()]
+    return str(near.sort_values(["workers", "speedup"], ascending=[True, False], kind="stable")["cell"].iloc[0])
+
+
+def draw(tables: Tables) -> Figure:
+    """The recorded spans of the cells that `choose` names."""
+    spans = tables.spans
+    cells = tables.summary[tables.summary["cell"].isin(spans["cell"])]
+    if cells.empty:
+        return draw_nothing(TITLE, "no tasks were recorded")
+    panels = {
+        str(workload): rows.assign(label=pool_labels(rows, 26))
+        for workload, rows in cells.groupby("workload", sort=False)
+    }
+    heights = [_height_pt(rows) / 72 for rows in panels.values()]
+    notes = [
+        _NOTE,
+        *([_BARE] if spans["computed_s"].isna().any() else []),
+        *([_CUT] if (spans.groupby("cell")["cell"].transform("size") < spans["tasks"]).any() else []),
+        *([_LANES] if (cells["workers"] > MOST_LANES).any() else []),
+        *name_the_first(len(tables.summary["workload"].unique())),
+    ]
+    figure, drawn = lay_out(TITLE, list(panels), Frame(_WIDTH_IN, right=0.34), heights, notes)
+    for axes, rows in zip(drawn, panels.values(), strict=True):
+        _put_strips(axes, rows, spans[spans["cell"].isin(rows["cell"])])
+    return figure
+
+
+def _height_pt(rows: pd.DataFrame) -> float:
+    return sum(_HEAD_PT + _lanes(workers) * _LANE_PT + _GAP_PT for workers in rows["workers"])
+
+
+def _lanes(workers: int) -> int:
+    return min(workers, MOST_LANES)
+
+
+def _put_strips(axes: Axes, rows: pd.DataFrame, spans: pd.DataFrame) -> None:
+    """One below the other, as far in time as all of them are known."""
+    batches = dict(iter(spans.groupby("cell", sort=False)))
+    until_s = min([spans["batch_s"].max(), *(own["start_s"].max() for own in batches.values() if _is_cut(own))])
+    set_elapsed(axes, until_s)
+    axes.set_xlabel("time since the batch began")
+    axes.set_ylim(_height_pt(rows), 0)
+    axes.set_yticks([])
+    axes.grid(visible=False, axis="y")
+    top = 0.0
+    for cell, label, backend, workers in rows[["cell", "label", "backend", "workers"]].itertuples(index=False):
+        own = batches[cell]
+        axes.text(0, top + _HEAD_PT - 6, label, size=SMALL_PT, color=INK, va="baseline")
+        axes.text(until_s, top + _HEAD_PT - 6, _sum_up(own), size=SMALL_PT, color=MUTED, ha="right", va="baseline")
+        top += _HEAD_PT
+        _put_lanes(axes, own, top, _lanes(workers), look(backend).colour)
+        top += _lanes(workers) * _LANE_PT + _GAP_PT
+
+
+def _is_cut(own: pd.DataFrame) -> bool:
+    return len(own) < int(own["tasks"].iloc[0])
+
+
+def _sum_up(own: pd.DataFrame) -> str:
+    batch_s, computed_s = own["batch_s"].iloc[0], own["batch_computed_s"].iloc[0]
+    return seconds(batch_s) + ("" if pd.isna(computed_s) else f", {computed_s / batch_s:.2f} computing at a time")
+
+
+def _put_lanes(axes: Axes, own: pd.DataFrame, top: float, lanes: int, colour: str) -> None:
+    until_s = axes.get_xlim()[1]
+    floors = [top + (lane + 0.5) * _LANE_PT + _BAR_PT / 2 for lane in range(lanes)]
+    axes.hlines(floors, 0, min(own["batch_s"].iloc[0], until_s), color=GRID, lw=1, zorder=1)
+    hair_s = 0.7 * until_s / (_WIDTH_IN * 72)  # of paper, so that tasks are told apart
+    whole, computed = [], []
+    for worker, start_s, end_s, computed_s in own[_DRAWN].itertuples(index=False):
+        if worker < lanes and start_s < until_s:
+            share = 0.0 if math.isnan(computed_s) else min(1.0, computed_s / max(end_s - start_s, 1e-9))
+            ends_s = min(end_s, until_s)
+            ends_s = max(ends_s - hair_s, (start_s + ends_s) / 2)
+            whole.append(_rectangle(start_s, ends_s, floors[worker], _BAR_PT))
+            computed.append(_rectangle(start_s, ends_s, floors[worker], _BAR_PT * share))
+    for some, alpha in ((whole, _WAITING), (computed, 1.0)):
+        # One path for all of them: a page may have thousands.
+        axes.add_patch(PathPatch(Path.make_compound_path(*some), color=colour, alpha=alpha, lw=0, zorder=2))
+
+
+def _rectangle(left: float, right: float, floor: float, height: float) -> Path:
+    ceiling = floor - height
+    corners = [(left, floor), (left, ceiling), (right, ceiling), (right, floor), (left, floor)]
+    return Path(corners, closed=True)
