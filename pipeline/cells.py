@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
+from .claims import Claims
+
 Json = Any
 """What JSON can say: None, bool, int, float, str, lists and dicts of these."""
 
@@ -130,7 +132,10 @@ class Measure:
 
 @dataclass(frozen=True)
 class Sweep:
-    """All the cells of one command and what holds for all of them."""
+    """All the cells of one command and what holds for all of them.
+
+    `claims` are held against what is measured and change nothing of it.
+    """
 
     name: str
     cells: tuple[Cell, ...]
@@ -142,6 +147,7 @@ class Sweep:
     runner: str
     exclusive: bool = True
     address: str = "local"
+    claims: tuple[Claims, ...] = ()
 
     @cached_property
     def measured(self) -> tuple[Cell, ...]:

@@ -20,14 +20,14 @@ def write(run: Run, folder: Path) -> None:
 
 def files(run: Run) -> Iterator[tuple[str, str | bytes]]:
     """Each file's name below the run's folder, and its content."""
-    from . import content, data, figures, markdown, page, unfinished
+    from . import claims, content, data, figures, markdown, page, unfinished
     from .text import clean_run
 
     open_end = unfinished.describe(run)
     run = clean_run(run)
     summary, samples = tables.summarise(run), tables.samples(run)
     # Before the verdict: once that has imported SciPy, seaborn would have it import its statistics, too, for 1.5 s.
-    drawings = figures.draw_all(summary, samples)
+    drawings = figures.draw_all(summary, samples, claims.find_charts(run))
     verdicts = verdict.decide(run)
     yield "config.yaml", data.config_yaml(run)
     yield "environment.json", data.environment_json(run)

@@ -10,7 +10,7 @@ import importlib
 import io
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, cast
@@ -18,14 +18,17 @@ from typing import Protocol, cast
 import pandas as pd
 from matplotlib.figure import Figure
 
+from . import bars
+from .bars import Chart
+
 NAMES = ("run_time", "speedup", "efficiency")
 """The modules of this package that draw a figure, in the order in which the report shows them."""
 
 PNG_DPI = 144
 
 
-class Module(Protocol):
-    """A figure's module."""
+class Titled(Protocol):
+    """What every figure's module has."""
 
     @property
     def TITLE(self) -> str:  # noqa: N802 - a module's constant
@@ -36,6 +39,10 @@ class Module(Protocol):
     def ALT(self) -> str:  # noqa: N802 - a module's constant
         """What it shows, for those who cannot see it."""
         ...
+
+
+class Module(Titled, Protocol):
+    """The module of a figure that every report has."""
 
     def draw(self, summary: pd.DataFrame, samples: pd.DataFrame) -> Figure:
         """The figure, from `tables.summarise` and `tables.samples`."""
@@ -65,15 +72,21 @@ class Drawing:
     png: bytes
 
 
-def draw_all(summary: pd.DataFrame, samples: pd.DataFrame) -> list[Drawing]:
-    """Every figure, drawn alike whatever this machine's settings of matplotlib are."""
+def draw_all(summary: pd.DataFrame, samples: pd.DataFrame, charts: Sequence[Chart] = ()) -> list[Drawing]:
+    """Every figure, drawn alike whatever this machine's settings of matplotlib are; bars if there are `charts`."""
     with _seaborn(), _settings():
-        return [_draw(name, summary, samples) for name in NAMES]
+        drawn = [_draw(name, summary, samples) for name in NAMES]
+        if charts:
+            drawn.append(_save("bars", bars, bars.draw(summary, samples, charts)))
+        return drawn
 
 
 def _draw(name: str, summary: pd.DataFrame, samples: pd.DataFrame) -> Drawing:
     module = cast(Module, importlib.import_module(f".{name}", __name__))
-    figure = module.draw(summary, samples)
+    return _save(name, module, module.draw(summary, samples))
+
+
+def _save(name: str, module: Titled, figure: Figure) -> Drawing:
     svg, png = io.StringIO(), io.BytesIO()
     figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     figure.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})
