@@ -21,7 +21,10 @@ def grow(seed: int, trees: int = 10, rows: int = 1_000, features: int = 20) -> R
 
 @cache  # once in each worker, in its first batch, which is not timed
 def _table(rows: int, features: int) -> tuple[Any, Any]:
-    return make_classification(n_samples=rows, n_features=features, n_informative=features // 2, random_state=0)
+    made: tuple[Any, Any] = make_classification(
+        n_samples=rows, n_features=features, n_informative=features // 2, random_state=0
+    )
+    return made
 
 
 def same(expected: Sequence[RandomForestClassifier], got: Sequence[RandomForestClassifier]) -> bool:

@@ -297,3 +297,21 @@ def test_the_words_of_every_shipped_claim_measure_it(path: Path) -> None:
             for statement in (each for each in made.statements if each.words == words):
                 for which in filter(None, (statement.cell, statement.over)):
                     assert any(which.matches(cell) for cell in cells), statement.says
+
+
+def test_the_example_that_users_are_shown_is_valid() -> None:
+    """The one YAML block of the article's README."""
+    text = ROOT.joinpath("experiments", "article", "README.md").read_text()
+    (block,) = (part.partition("```")[0] for part in text.split("```yaml\n")[1:])
+    made = make_claims(yaml.safe_load(block)["claims"], BACKENDS)
+    assert (len(made.statements), len(made.charts)) == (2, 1)
+
+
+def test_the_commands_that_users_are_shown_compose() -> None:
+    """Each line of the article's README that begins with a prompt."""
+    lines = ROOT.joinpath("experiments", "article", "README.md").read_text().splitlines()
+    commands = [line.removeprefix("$ python -m pipeline ") for line in lines if line.startswith("$ python")]
+    assert len(commands) == 8
+    for command in commands:
+        words = [word for word in shlex.split(command, comments=True) if word != "-m"]
+        make_sweep(matrix.expand(matrix.make_loader(), words, multirun=True).configs)

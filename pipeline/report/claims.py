@@ -51,7 +51,8 @@ def _hold(run: Run, claims: Claims) -> Held:
     heads = ("Claim", claims.author, "Compared here", "Here", "95% interval", "Verdict")
     judged = [each for statement in claims.statements for each in judge(run, statement)]
     rows = tuple(_row(run, each) for each in judged)
-    table = Table(tuple(Column(_text(head), numeric=False) for head in heads), rows, frozenset(), 0)
+    columns = tuple(Column(_text(head[:1].upper() + head[1:]), numeric=False) for head in heads)
+    table = Table(columns, rows, frozenset(), 0)
     marked = any(row.texts[-1].endswith(DAGGER) for row in rows)
     return Held(_text(claims.author), table, f"{MEANS} {_THESE_ONLY}" if marked else MEANS)
 

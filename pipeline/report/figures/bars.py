@@ -13,16 +13,16 @@ from matplotlib.figure import Figure
 
 from ...wording import pool_name, seconds
 from .scales import set_seconds_from_zero
-from .style import INK, MUTED, PAPER, SMALL_PT, TEXT_PT, look
+from .style import INK, MUTED, SMALL_PT, TEXT_PT, look
 
-TITLE = "Published bars, and the same here"
+TITLE = "As published, and here"
 ALT = "Bar charts of seconds over workers: on the left as published, on the right the same pools as measured here. \
 The summary table has the numbers of this run."
 
 MOST_CHARTS = 12
 
 _WIDTH_IN, _HEIGHT_IN, _LEFT_IN, _ROW_IN = 3.6, 2.0, 0.86, 3.0
-_HEADING_IN, _TITLE_IN, _FOOT_IN = 0.5, 0.42, 0.75
+_HEADING_IN, _TITLE_IN, _FOOT_IN = 0.5, 0.42, 0.5
 _NOTE = "Each panel has an axis of its own: machines and batches are not the same, the shapes can be compared. Here: \
 median batch, lines from the 10th to the 90th percentile of rounds."
 
@@ -98,11 +98,6 @@ def _put_bars(axes: Axes, chart: Chart, bars: pd.DataFrame) -> None:
     axes.grid(visible=False, axis="x")
     axes.set_xlim(-0.6, len(names) - 0.4)
     axes.set_xticks(range(len(names)), names)
-    backends = {bar.backend for bar in chart.bars}
-    if len(backends) == 1:
-        axes.set_xlabel(pool_name(backends.pop(), 2).partition(" ")[2])
-    else:
-        axes.set_xlabel("")
     if bars.empty:
         axes.set_yticks([])
         axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", va="center", color=MUTED)
@@ -121,7 +116,8 @@ def _put_bars(axes: Axes, chart: Chart, bars: pd.DataFrame) -> None:
         legend=False,
         ax=axes,
     )
-    axes.set_xlabel(axes.get_xlabel())
+    kinds = {pool_name(bar.backend, 2).partition(" ")[2] for bar in chart.bars}
+    axes.set_xlabel(kinds.pop() if len(kinds) == 1 else "")
     axes.set_ylabel("")
     set_seconds_from_zero(axes, [*bars["high"]])
     for name, low, middle, high in bars[["name", "low", "middle", "high"]].itertuples(index=False):
@@ -129,4 +125,3 @@ def _put_bars(axes: Axes, chart: Chart, bars: pd.DataFrame) -> None:
         axes.plot([place, place], [low, high], color=INK, lw=1.4, solid_capstyle="butt")
         at: dict[str, Any] = {"textcoords": "offset points", "xytext": (0, 3), "ha": "center", "va": "bottom"}
         axes.annotate(seconds(middle), (place, high), **at, size=SMALL_PT, color=INK, annotation_clip=False)
-    axes.patch.set_facecolor(PAPER)
