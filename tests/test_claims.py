@@ -175,7 +175,7 @@ def run() -> Run:
 def test_the_report_shows_each_claim_with_its_figure_ours_and_what_became_of_it(run: Run) -> None:
     (table,) = [each.table for each in shown.make_tables(run)]
     fewer, slower, more = table.rows
-    assert fewer.texts[1:3] == ("7.2x", "io: speed, 2 threads / a plain loop")
+    assert fewer.texts[1:3] == ("7.2x", "io: speed, 2 threads / a plain loop, above 1.05x")
     assert fewer.texts[3].startswith(("1.8", "1.9"))
     assert fewer.texts[5] == "holds †"
     assert slower.texts[5] == "does not hold"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ..claims import CORES, SPEEDUP, Claims, Which
+from ..claims import CORES, SPEEDUP, Claims, Statement, Which
 from ..evidence import Run
 from ..journal import Record
 from ..judgement import MISSING, Judged, find_cells, judge
@@ -61,7 +61,7 @@ def _row(run: Run, judged: Judged) -> Row:
     statement, found = judged.statement, judged.found
     here = interval = mark = ""
     if found is not None:
-        say = _QUANTITIES[SPEEDUP if judged.over else statement.quantity][1]
+        say = _QUANTITIES[SPEEDUP if statement.over else statement.quantity][1]
         here = say(found.estimate)
         if found.low > 0 and found.high < math.inf:
             interval = f"{say(found.low)} to {say(found.high)}"
@@ -74,14 +74,22 @@ def _row(run: Run, judged: Judged) -> Row:
 
 
 def _compared(run: Run, judged: Judged) -> str:
+    """What was held against which bounds: the cells, or the pools that were to be found."""
     statement, cell, over = judged.statement, judged.cell, judged.over
+    is_ratio = statement.over is not None or statement.quantity == SPEEDUP
     if cell is None:
-        which = [statement.cell, *([statement.over] if statement.over else [])]
-        said = " / ".join(pool_name(each.backend, each.workers) for each in which)
-        return f"{_workload(statement.cell)}: {said}"
-    name, is_ratio = _QUANTITIES[statement.quantity][0], over is not None or statement.quantity == SPEEDUP
-    against = ("a plain loop" if over is None else _pool(run, over)) if is_ratio else ""
-    return f"{cell['name']}: {name}, {' / '.join(filter(None, (_pool(run, cell), against)))}"
+        workload, pool = _workload(statement.cell), pool_name(statement.cell.backend, statement.cell.workers)
+        against = statement.over and pool_name(statement.over.backend, statement.over.workers)
+    else:
+        workload, pool, against = cell["name"], _pool(run, cell), over and _pool(run, over)
+    quantity, say = _QUANTITIES[statement.quantity]
+    pools = f"{pool} / {against or 'a plain loop'}" if is_ratio else pool
+    return f"{workload}: {quantity}, {pools}, {_bounds(statement, _QUANTITIES[SPEEDUP][1] if is_ratio else say)}"
+
+
+def _bounds(statement: Statement, say: Callable[[float], str]) -> str:
+    sides = (("above", statement.above), ("below", statement.below))
+    return " and ".join(f"{side} {say(bound)}" for side, bound in sides if bound is not None)
 
 
 def _workload(which: Which) -> str:

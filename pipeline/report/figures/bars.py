@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...wording import pool_name, seconds
+from ..text import shorten
 from .scales import set_seconds_from_zero
 from .style import INK, MUTED, SMALL_PT, TEXT_PT, look
 
@@ -66,7 +67,9 @@ def draw(summary: pd.DataFrame, samples: pd.DataFrame, charts: Sequence[Chart]) 
             box = ((column * total_width / 2 + _LEFT_IN) / total_width, bottom / total_height)
             axes = figure.add_axes((*box, _WIDTH_IN / total_width, _HEIGHT_IN / total_height))
             axes.set_gid(f"panel_{row * 2 + column}")
-            axes.set_title(f"{chart.title}: {where}", pad=12, x=-(_LEFT_IN - 0.12) / _WIDTH_IN)
+            axes.set_title(
+                f"{shorten(chart.title, 30)}: {shorten(where, 16)}", pad=12, x=-(_LEFT_IN - 0.12) / _WIDTH_IN
+            )
             _put_bars(axes, chart, bars)
     for number, line in enumerate(reversed(textwrap.wrap(_NOTE, int(total_width / 0.085)))):
         y = (0.12 + number * 0.185) / total_height
