@@ -40,6 +40,7 @@ pins: $(VENV)/.made  ## renew requirements/*.txt from pyproject.toml
 	$(COMPILE) pyproject.toml --extra test --constraint requirements/run.txt --output-file requirements/test.txt
 	$(COMPILE) pyproject.toml --extra test --extra ray --constraint requirements/test.txt --output-file requirements/ray.txt
 	$(COMPILE) pyproject.toml --extra test --extra truth --constraint requirements/ray.txt --output-file requirements/truth.txt
+	$(COMPILE) pyproject.toml --extra test --extra forest --constraint requirements/test.txt --output-file requirements/forest.txt
 	@! grep '://' requirements/*.txt  # whoever installs chooses where from
 
 clean:  ## remove what make and the tools made; outputs/ stays
@@ -65,6 +66,10 @@ $(VENV)/.test: $(VENV)/.run requirements/test.txt
 
 $(VENV)/.truth: $(VENV)/.test requirements/truth.txt
 	@$(INSTALL) requirements/truth.txt
+	@touch $@
+
+$(VENV)/.forest: $(VENV)/.test requirements/forest.txt
+	@$(INSTALL) requirements/forest.txt
 	@touch $@
 
 $(VENV)/.ray: $(VENV)/.test requirements/ray.txt

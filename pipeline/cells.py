@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
+from .claims import Claims
+
 Json = Any
 """What JSON can say: None, bool, int, float, str, lists and dicts of these."""
 
@@ -133,6 +135,7 @@ class Sweep:
     """All the cells of one command and what holds for all of them.
 
     One that is `interleaved` measures each cell in two revisions of the measured code, against one another.
+    Its `claims` are held against what is measured and change nothing of it.
     """
 
     name: str
@@ -146,6 +149,7 @@ class Sweep:
     exclusive: bool = True
     address: str = "local"
     interleaved: bool = False
+    claims: tuple[Claims, ...] = ()
 
     @cached_property
     def measured(self) -> tuple[Cell, ...]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from . import hardware, journal, statistics
 from .cells import ANCHOR, Measure
+from .claims import Claims
 from .errors import InputError
 from .journal import Record
 from .plan import ALPHA, Plan, Preflight, plan_cell, plan_match
@@ -238,6 +239,12 @@ class Run:
     def measure(self) -> Measure:
         """The measuring profile."""
         return Measure(**self.header["definition"]["measure"])
+
+    @cached_property
+    def claims(self) -> tuple[Claims, ...]:
+        """What is held against the run: the claims that came last."""
+        found = [record["claims"] for record in self.records if record["kind"] == "claims"]
+        return tuple(Claims.of(each) for each in found[-1]) if found else ()
 
     @cached_property
     def trials(self) -> tuple[Record, ...]:

@@ -28,7 +28,7 @@ def on_a_shared_machine(run: Run, candidates: Sequence[Candidate], stages: Seque
     seen = [
         flag
         for cell, evidence in measured
-        if cell["workers"] > 1 and _competes_for_cores(cell, evidence, run.room(cell).cores)
+        if cell["workers"] > 1 and competes_for_cores(cell, evidence, run.room(cell).cores)
         for flag in flags.find(cell, evidence, run.room(cell))
         if flag.name in flags.SHARED
     ]
@@ -43,7 +43,7 @@ def on_a_shared_machine(run: Run, candidates: Sequence[Candidate], stages: Seque
     return [said]
 
 
-def _competes_for_cores(cell: Record, evidence: Evidence, cores: int) -> bool:
+def competes_for_cores(cell: Record, evidence: Evidence, cores: int) -> bool:
     """Whether it would, by what the loop uses: what the pool got may be little because others had the cores."""
     loop, pool = evidence.cores_used("anchor") or 0.0, evidence.cores_used("cell") or 0.0
     return loop > CPU_BOUND or max(loop * cell["workers"], pool) > CPU_BOUND * cores

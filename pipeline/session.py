@@ -20,9 +20,10 @@ from typing import Any, Protocol
 from . import cluster, environment, outputs, plan, runners, sources
 from .cells import Cell, Sweep, digest
 from .errors import ClusterLost, InputError, Interrupted
-from .evidence import MOST_ATTEMPTS
+from .evidence import MOST_ATTEMPTS, Run
 from .interruption import Interruption, heed_signals
 from .journal import Journal, Record
+from .outputs import RunFolder
 from .request import Descriptions, Request, version_of
 from .runners import Assignment, Joined, Left, Outcome, Place, Progress, Runner, Started, Travels, Waiting
 from .sweep import Bags, CellProgress, Turn
@@ -101,6 +102,7 @@ def measure(request: Request, display: Display) -> Session:
     found = None if sweep.fresh else outputs.find_run(output, sweep.name, version, surroundings["id"])
     bags = Bags(sweep, found.records if found else ())
     if found is not None and bags.are_done():
+        _renew_claims(found, sweep, surroundings)
         return Session(found.path, was_finished=True)
     with ExitStack() as stack:
         interruption = stack.enter_context(heed_signals(display.end_soon))
@@ -120,6 +122,7 @@ def measure(request: Request, display: Display) -> Session:
         stack.enter_context(_logging(folder.path / "log.txt"))
         _log.info("measuring %d cells: %s", len(sweep.measured), request.command)
         _begin(run, request, version, definition, surroundings)
+        _hold_claims(run, sweep, folder)
         lost = None
         try:
             for outcome, look in looks:
@@ -161,6 +164,19 @@ def _begin(
         surroundings=surroundings,
         **revisions,
     )
+
+
+def _renew_claims(folder: RunFolder, sweep: Sweep, surroundings: dict[str, Any]) -> None:
+    """Claims are no part of the version: a finished run may have others by now. Where it has, they are journalled."""
+    if Run(folder.records).claims != sweep.claims:
+        path, host = folder.path / outputs.JOURNAL, surroundings["machine"]["host"]
+        with Journal(path, surroundings["id"], host) as run:
+            _hold_claims(run, sweep, folder)
+
+
+def _hold_claims(run: Journal, sweep: Sweep, folder: RunFolder) -> None:
+    if Run(folder.records).claims != sweep.claims:
+        run.append("claims", claims=[each.record() for each in sweep.claims])
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -14,7 +13,10 @@ from types import ModuleType
 from . import runners
 from .bench import backends
 from .cells import Cell, Json, Measure, Sweep, Workload, unique
+from .claims import Claims
+from .claims_made import make_claims
 from .errors import InputError
+from .values import known, mapping, number, one_of, plain, text, truth, whole
 from .wording import nearest
 
 _LONGEST_NAME = 100
@@ -45,47 +47,57 @@ def make_sweep(
         InputError: a value is none that its key can have.
     """
     for config in configs:
-        _known(config, _CELL_KEYS | _SWEEP_KEYS, "")
+        known(config, _CELL_KEYS | _SWEEP_KEYS, "", optional={"claims"})
         for key in sorted(_SWEEP_KEYS):
             _same(config[key], configs[0][key], key)
     common = configs[0]
-    _known(common["runner"], {"name", "exclusive"}, "runner.")
+    known(common["runner"], {"name", "exclusive"}, "runner.")
     cells = unique(_make_cell(config, pickled) for config in configs)
     workloads = dict.fromkeys(cell.workload.name for cell in cells)
     return Sweep(
         name=_folder_name(common["name"], experiment or "-".join(workloads)),
         cells=_name_apart(cells),
         measure=_make_measure(common["measure"]),
-        margin=_number("margin", common["margin"], above=0, below=1),
-        seed=_whole("seed", common["seed"], least=0),
-        fresh=_truth("fresh", common["fresh"]),
-        output=_text("output", common["output"]),
-        runner=_one_of("runner.name", common["runner"]["name"], _RUNNERS),
+        margin=number("margin", common["margin"], above=0, below=1),
+        seed=whole("seed", common["seed"], least=0),
+        fresh=truth("fresh", common["fresh"]),
+        output=text("output", common["output"]),
+        runner=one_of("runner.name", common["runner"]["name"], _RUNNERS),
         address=_address(common["cluster"]),
-        exclusive=_truth("runner.exclusive", common["runner"]["exclusive"]),
+        exclusive=truth("runner.exclusive", common["runner"]["exclusive"]),
+        claims=_claims(config.get("claims") for config in configs),
     )
 
 
+def _claims(given: Iterable[Json]) -> tuple[Claims, ...]:
+    """Those of each experiment that the sweep is made of, once: a cell's configuration has its own experiment's."""
+    different: list[Json] = []
+    for each in given:
+        if each is not None and each not in different:
+            different.append(each)
+    return tuple(make_claims(each, _BACKENDS) for each in different)
+
+
 def _make_cell(config: Mapping[str, Json], pickled: str | None) -> Cell:
-    _known(config["backend"], {"name", "takes", "pickles"}, "backend.", optional={*_BACKEND_OPTIONS, *_TRAITS})
+    known(config["backend"], {"name", "takes", "pickles"}, "backend.", optional={*_BACKEND_OPTIONS, *_TRAITS})
     backend = {**_TRAITS, **config["backend"]}
-    name, takes = _one_of("backend.name", backend.pop("name"), _BACKENDS), backend.pop("takes")
+    name, takes = one_of("backend.name", backend.pop("name"), _BACKENDS), backend.pop("takes")
     if not isinstance(takes, list) or not all(each in ("workers", *_BACKEND_OPTIONS) for each in takes):
         raise InputError(f"backend.takes={takes} is no list of what a backend takes: workers, {', '.join(backend)}")
-    pickles, clustered = (_truth(f"backend.{key}", backend.pop(key)) for key in ("pickles", "clustered"))
-    chunk_s = _number("backend.chunk_s", backend.pop("chunk_s"), above=0)
-    workers = _whole("workers", config["workers"], least=1)
+    pickles, clustered = (truth(f"backend.{key}", backend.pop(key)) for key in ("pickles", "clustered"))
+    chunk_s = number("backend.chunk_s", backend.pop("chunk_s"), above=0)
+    workers = whole("workers", config["workers"], least=1)
     for key, value in backend.items():
         if key in takes:
             _BACKEND_OPTIONS[key](f"backend.{key}", value)
-    env = _mapping("env", config["env"])
+    env = mapping("env", config["env"])
     return Cell(
         workload=_make_workload(config["workload"], pickled),
         backend=name,
         workers=workers if "workers" in takes else 1,
         options={key: value for key, value in backend.items() if key in takes},
         env={key: None if value is None else str(value) for key, value in env.items()},
-        python=None if config["python"] is None else _text("python", config["python"]),
+        python=None if config["python"] is None else text("python", config["python"]),
         pickles=pickles,
         clustered=clustered,
         chunk_s=chunk_s,
@@ -93,7 +105,7 @@ def _make_cell(config: Mapping[str, Json], pickled: str | None) -> Cell:
 
 
 def _make_workload(config: Json, pickled: str | None) -> Workload:
-    _known(config, {"inputs"}, "workload.", optional=_WORKLOAD_KEYS)
+    known(config, {"inputs"}, "workload.", optional=_WORKLOAD_KEYS)
     config = {**_WORKLOAD_DEFAULTS, **config}
     task, job = (_reference(f"workload.{key}", config[key]) for key in ("task", "job"))
     if task is None and job is None:
@@ -105,32 +117,32 @@ def _make_workload(config: Json, pickled: str | None) -> Workload:
         _reference("workload.check", check)
     sample = config["sample"]
     return Workload(
-        name=_text("workload.name", config["name"] or (task or job or "").rpartition(":")[2]),
+        name=text("workload.name", config["name"] or (task or job or "").rpartition(":")[2]),
         task=task,
         job=job,
         inputs=_inputs(config["inputs"], pickled),
-        params=_mapping("workload.params", config["params"]),
-        sample=sample if sample in ("auto", "all") else _whole("workload.sample", sample, least=1, or_else="auto, all"),
+        params=mapping("workload.params", config["params"]),
+        sample=sample if sample in ("auto", "all") else whole("workload.sample", sample, least=1, or_else="auto, all"),
         check=check,
         reset=_reference("workload.reset", config["reset"]),
     )
 
 
 def _make_measure(config: Mapping[str, Json]) -> Measure:
-    _known(config, set(Measure.__dataclass_fields__), "measure.")
+    known(config, set(Measure.__dataclass_fields__), "measure.")
     return Measure(
-        target=_number("measure.target", config["target"], above=0, below=1),
-        budget_s=_number("measure.budget_s", config["budget_s"], above=0),
-        trials=_whole("measure.trials", config["trials"], least=1),
-        max_rounds=_whole("measure.max_rounds", config["max_rounds"], least=1),
-        timeout_s=_number("measure.timeout_s", config["timeout_s"], above=0),
-        cold=_truth("measure.cold", config["cold"]),
+        target=number("measure.target", config["target"], above=0, below=1),
+        budget_s=number("measure.budget_s", config["budget_s"], above=0),
+        trials=whole("measure.trials", config["trials"], least=1),
+        max_rounds=whole("measure.max_rounds", config["max_rounds"], least=1),
+        timeout_s=number("measure.timeout_s", config["timeout_s"], above=0),
+        cold=truth("measure.cold", config["cold"]),
     )
 
 
 def _address(config: Json) -> str:
-    _known(config, {"address"}, "cluster.")
-    address = _text("cluster.address", config["address"])
+    known(config, {"address"}, "cluster.")
+    address = text("cluster.address", config["address"])
     if not re.fullmatch(r"auto|local|(ray://)?[\w.-]+:\d+|(ray://)?\[[0-9a-fA-F:]+\]:\d+", address):
         raise InputError(f"cluster.address={address} is no address; write local, auto, HOST:PORT or ray://HOST:PORT")
     return address
@@ -150,7 +162,7 @@ def _folder_name(given: Json, otherwise: str) -> str:
     if given is None:
         made = re.sub(r"[^\w.=-]+", "-", otherwise).encode()[:_LONGEST_NAME].decode(errors="ignore").strip("-. ")
         return f"{made}_" if made in ("", "latest") else made
-    name = _text("name", given)
+    name = text("name", given)
     fits = len(name.encode()) <= _LONGEST_NAME and re.fullmatch(r"(?!\.)[\w.=+ -]*[\w=+-]", name)
     if not fits or name == "latest":  # outputs/latest leads to the newest run
         raise InputError(f"name={name} cannot be a folder's name; write up to {_LONGEST_NAME} letters, digits, - and _")
@@ -182,71 +194,6 @@ def _flat(value: Json, prefix: str = "") -> dict[str, Json]:
     return {prefix.rstrip("."): value}
 
 
-def _known(config: Json, keys: set[str], prefix: str, optional: Iterable[str] = ()) -> None:
-    if not isinstance(config, Mapping):
-        raise InputError(f"{prefix.rstrip('.')}={config!r} is no mapping; give it the keys {', '.join(sorted(keys))}")
-    known = {*keys, *optional}
-    for key in config:
-        if key not in known:
-            raise InputError(f"{prefix}{key}={config[key]!r}: there is no such key; {nearest(str(key), known, prefix)}")
-    for key in sorted(keys - set(config)):
-        raise InputError(f"{prefix}{key} is missing; give it a value, as the files in conf/ do")
-
-
-def _whole(key: str, value: Json, least: int, or_else: str = "") -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        others = f"{or_else} or " if or_else else ""
-        raise InputError(f"{key}={value}: {_kind(value)} is no whole number; write {others}{least}, {least + 1}, ...")
-    if value < least:
-        raise InputError(f"{key}={value} is too small; write {least} or more")
-    return value
-
-
-def _number(key: str, value: Json, above: float, below: float = math.inf) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not above < value < below:
-        span = f"above {above:g}" if below == math.inf else f"between {above:g} and {below:g}"
-        example = 10 if below == math.inf else (above + below) / 20
-        raise InputError(f"{key}={value} is not a number {span}; write one, as in {key}={example:g}")
-    return float(value)
-
-
-def _truth(key: str, value: Json) -> bool:
-    if not isinstance(value, bool):
-        raise InputError(f"{key}={value} is neither true nor false; write one of them")
-    return value
-
-
-def _text(key: str, value: Json) -> str:
-    if not isinstance(value, str) or not value:
-        raise InputError(f"{key}={value!r} is no text; write some, in quotes if need be")
-    return value
-
-
-def _one_of(key: str, value: Json, options: Sequence[str]) -> str:
-    if value not in options:
-        raise InputError(f"{key}={value}: there is no such one; {nearest(str(value), options)}")
-    return str(value)
-
-
-def _mapping(key: str, value: Json) -> dict[str, Json]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise InputError(f"{key}={value!r} is no mapping; write +{key}.NAME=VALUE")
-    return dict(_plain(key, value))
-
-
-def _plain(key: str, value: Json) -> Json:
-    """As JSON has it, where every key is text and every number is one."""
-    if isinstance(value, dict):
-        return {str(name): _plain(f"{key}.{name}", each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_plain(key, each) for each in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        raise InputError(f"{key}={value} cannot be kept in a journal; write a finite number, or text: '{value}'")
-    return value
-
-
 def _reference(key: str, value: Json) -> str | None:
     if value is None:
         return None
@@ -260,22 +207,16 @@ def _inputs(value: Json, pickled: str | None) -> Json:
     if isinstance(value, bool) or value is None:
         raise InputError(f"workload.inputs={value} is nothing to go over; write a number, a list or module:name")
     if isinstance(value, int):
-        return _whole("workload.inputs", value, least=1)
+        return whole("workload.inputs", value, least=1)
     if isinstance(value, list):
         if not value:
             raise InputError("workload.inputs=[] is empty; give at least one input")
-        return _plain("workload.inputs", value)
+        return plain("workload.inputs", value)
     if pickled is not None and value == {"pickle": pickled}:
         return value
     if not isinstance(value, str):
         raise InputError(f"workload.inputs={value} is nothing to go over; write a number, a list or module:name")
     return _reference("workload.inputs", value)
-
-
-def _kind(value: Json) -> str:
-    return {bool: "true or false", float: "a number with a fraction", str: "text", type(None): "nothing"}.get(
-        type(value), f"a {type(value).__name__}"
-    )
 
 
 def _word(what: str, words: Sequence[str], key: str, value: Json) -> None:
@@ -285,7 +226,7 @@ def _word(what: str, words: Sequence[str], key: str, value: Json) -> None:
 
 def _chunksize(key: str, value: Json) -> None:
     if value != "auto":
-        _whole(key, value, least=1, or_else="auto")
+        whole(key, value, least=1, or_else="auto")
 
 
 def _modules(package: ModuleType) -> list[str]:

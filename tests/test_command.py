@@ -92,6 +92,8 @@ def test_a_sweep_leaves_everything_that_the_contract_names(pipeline: Command) ->
 @pytest.mark.parametrize("name", sorted(path.stem for path in ROOT.joinpath("conf", "workload").glob("*.yaml")))
 def test_every_shipped_workload_runs_on_every_backend(pipeline: Command, user_module: WriteModule, name: str) -> None:
     """One trial of one round each, with the same answers as a plain loop."""
+    if name == "forest":
+        pytest.importorskip("sklearn", reason="the extra forest is not installed")
     user_module("mine", MINE)
     words = ["workload.task=mine:upper", "workload.inputs=mine:words"] if name == "function" else []
     backends = ",".join(sorted(path.stem for path in ROOT.joinpath("conf", "backend").glob("*.yaml")))
@@ -99,6 +101,17 @@ def test_every_shipped_workload_runs_on_every_backend(pipeline: Command, user_mo
     assert done.status == 0, done.err
     assert {row["status"] for row in summary(done)} == {"measured"}
     assert {trial["arms"]["cell"]["answers"] for trial in done.records("trial")} == {"alike"}
+
+
+def test_without_scikit_learn_the_forest_names_the_extra(pipeline: Command, user_module: WriteModule) -> None:
+    """In one line, before anything is measured."""
+    user_module("sklearn", "raise ModuleNotFoundError(\"No module named 'sklearn'\")")
+    done = pipeline("workload=forest", "workers=2", *LEAST)
+    assert done.status == 2
+    (line,) = [line for line in done.err.splitlines() if line.startswith("error:")]
+    assert "scikit-learn is not installed" in line
+    assert "pip install 'pipeline[forest]'" in line
+    assert not pipeline.folder.joinpath("outputs", "forest").exists()
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in ROOT.joinpath("conf", "measure").glob("*.yaml")))

@@ -35,14 +35,14 @@ def files(run: Run) -> Iterator[tuple[str, str | bytes]]:
 
 
 def _files(as_told: Run, findings: Findings) -> Iterator[tuple[str, str | bytes]]:
-    from . import content, data, figures, markdown, page, unfinished
+    from . import claims, content, data, figures, markdown, page, unfinished
     from .figures import timeline
 
     open_end = unfinished.describe(as_told)
     run, summary, samples = findings.run, findings.summary, findings.samples
     spans = tables.spans(run, timeline.choose(summary))
     # Before the verdict: once that has imported SciPy, seaborn would have it import its statistics, too, for 1.5 s.
-    drawings = figures.draw_all(tables.Tables(summary, samples, spans))
+    drawings = figures.draw_all(tables.Tables(summary, samples, spans), claims.find_charts(run))
     verdicts = findings.verdicts
     yield "config.yaml", data.config_yaml(run)
     yield "environment.json", data.environment_json(run)

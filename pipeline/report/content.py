@@ -11,7 +11,8 @@ import pandas as pd
 from ..evidence import Run
 from ..verdict import NOT_ENOUGH, STAY_SERIAL, Verdict
 from ..wording import factor, on_many_workers
-from . import method, surroundings, these_trials, troubles, where_time_goes
+from . import claims, method, surroundings, these_trials, troubles, where_time_goes
+from .claims import Held
 from .figures import Drawing
 from .summary_table import Table, make_table
 from .surroundings import Facts
@@ -56,6 +57,7 @@ class Report:
     headlines: tuple[Headline, ...]
     table: Table
     footnote: str
+    claims: tuple[Held, ...]
     parts: Table | None
     parts_mean: str
     drawings: tuple[Drawing, ...]
@@ -92,6 +94,7 @@ def gather(
         footnote=" ".join(
             filter(None, [these_trials.footnote(run, table.marked, marked), _on_many_workers(run, summary)])
         ),
+        claims=claims.make_tables(run),
         parts=where_time_goes.make_table(summary),
         parts_mean=where_time_goes.MEANS,
         drawings=tuple(drawings),

@@ -33,6 +33,7 @@ def _parts(report: Report) -> Iterator[str]:
         yield _text(report.footnote)
     if report.table.left_out:
         yield f"{report.table.left_out:,} more rows are in summary.csv."
+    yield from _claims(report)
     if report.parts:
         yield "## Where the time goes"
         yield _table(report.parts)
@@ -55,6 +56,13 @@ def _parts(report: Report) -> Iterator[str]:
         yield _facts(facts)
     yield "## Repeat it"
     yield _code(report.command, "sh")
+
+
+def _claims(report: Report) -> Iterator[str]:
+    for held in report.claims:
+        yield f"## What {_text(held.author)} says, and what was found here"
+        yield _table(held.table)
+        yield _text(held.means)
 
 
 def _headline(headline: Headline) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,8 +42,9 @@ def run(words: Sequence[str]) -> int:
     from ..report.text import clean_run
     from ..request import Request, version_of
 
-    header = journal.read(folder / outputs.JOURNAL)[0]
-    sweep = _sweep(header, given.output, given.cluster)
+    stored = Run(tuple(journal.read(folder / outputs.JOURNAL)))
+    header = stored.header
+    sweep = replace(_sweep(header, given.output, given.cluster), claims=stored.claims)
     request = Request(sweep, shlex.join(["python", "-m", "pipeline", "reproduce", *words]), Path.cwd())
     version = version_of(request)[0]
     try:

@@ -10,7 +10,7 @@ import importlib
 import io
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, cast
@@ -18,6 +18,8 @@ from typing import Protocol, cast
 from matplotlib.figure import Figure
 
 from ...tables import Tables
+from . import bars
+from .bars import Chart
 
 NAMES = ("run_time", "speedup", "efficiency", "where_time_goes", "timeline", "memory")
 """The modules of this package that draw a figure, in the order in which the report shows them."""
@@ -25,8 +27,8 @@ NAMES = ("run_time", "speedup", "efficiency", "where_time_goes", "timeline", "me
 PNG_DPI = 144
 
 
-class Module(Protocol):
-    """A figure's module."""
+class Titled(Protocol):
+    """What every figure's module has."""
 
     @property
     def TITLE(self) -> str:  # noqa: N802 - a module's constant
@@ -37,6 +39,10 @@ class Module(Protocol):
     def ALT(self) -> str:  # noqa: N802 - a module's constant
         """What it shows, for those who cannot see it."""
         ...
+
+
+class Module(Titled, Protocol):
+    """The module of a figure that every report has."""
 
     def draw(self, tables: Tables) -> Figure:
         """The figure, from tables alone."""
@@ -66,15 +72,21 @@ class Drawing:
     png: bytes
 
 
-def draw_all(tables: Tables) -> list[Drawing]:
-    """Every figure, drawn alike whatever this machine's settings of matplotlib are."""
+def draw_all(tables: Tables, charts: Sequence[Chart] = ()) -> list[Drawing]:
+    """Every figure, drawn alike whatever this machine's settings of matplotlib are; bars if there are `charts`."""
     with _seaborn(), _settings():
-        return [_draw(name, tables) for name in NAMES]
+        drawn = [_draw(name, tables) for name in NAMES]
+        if charts:
+            drawn.append(_save("bars", bars, bars.draw(tables.summary, tables.samples, charts)))
+        return drawn
 
 
 def _draw(name: str, tables: Tables) -> Drawing:
     module = cast(Module, importlib.import_module(f".{name}", __name__))
-    figure = module.draw(tables)
+    return _save(name, module, module.draw(tables))
+
+
+def _save(name: str, module: Titled, figure: Figure) -> Drawing:
     svg, png = io.StringIO(), io.BytesIO()
     figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     figure.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})

@@ -18,13 +18,18 @@ def set_seconds(axes: Axes, values: Sequence[float]) -> None:
     """From zero, or logarithmic where the values span more than a decade; ticks say their unit."""
     least, most = min(values), max(values)
     if most / least <= 10:
-        _linear(axes, most, _in_seconds)
+        set_seconds_from_zero(axes, values)
         return
     low, high = least / 1.25, most * 1.25
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     steps: tuple[int, ...] = (1, 2, 5) if len(decades) <= 3 else (1, 3) if len(decades) <= 4 else (1,)
     ticks = [step * 10.0**decade for decade in decades for step in steps]
     _set_log(axes, low, high, ticks, [_in_seconds(tick) for tick in ticks], base=10)
+
+
+def set_seconds_from_zero(axes: Axes, values: Sequence[float]) -> None:
+    """From zero whatever the values span, as the lengths of bars need it."""
+    _linear(axes, max(values), _in_seconds)
 
 
 def set_times(axes: Axes, values: Sequence[float], highest: float) -> None:

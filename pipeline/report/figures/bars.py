@@ -1,0 +1,130 @@
+"""Bar charts that somebody published, in their own form, each beside the same bars as measured here."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ...wording import pool_name, seconds
+from ..text import shorten
+from .scales import set_seconds_from_zero
+from .style import INK, MUTED, SMALL_PT, TEXT_PT, look
+
+TITLE = "As published, and here"
+ALT = "Bar charts of seconds over workers: on the left as published, on the right the same pools as measured here. \
+The summary table has the numbers of this run."
+
+MOST_CHARTS = 12
+
+_WIDTH_IN, _HEIGHT_IN, _LEFT_IN, _ROW_IN = 3.6, 2.0, 0.86, 3.0
+_HEADING_IN, _TITLE_IN, _FOOT_IN = 0.5, 0.42, 0.5
+_NOTE = "Each panel has an axis of its own: machines and batches are not the same, the shapes can be compared. Here: \
+median batch, lines from the 10th to the 90th percentile of rounds."
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A pool's published seconds, and the id of the cell that it is held against, `None` where none was measured."""
+
+    backend: str
+    workers: int
+    published_s: float
+    cell: str | None
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A published chart."""
+
+    title: str
+    author: str
+    bars: tuple[Bar, ...]
+
+
+def draw(summary: pd.DataFrame, samples: pd.DataFrame, charts: Sequence[Chart]) -> Figure:
+    """A row for each chart: the published bars, and those of this run."""
+    charts = charts[:MOST_CHARTS]
+    total_width, total_height = 2 * (_LEFT_IN + _WIDTH_IN + 0.2), _HEADING_IN + len(charts) * _ROW_IN + _FOOT_IN
+    figure = Figure(figsize=(total_width, total_height))
+    left = 0.12 / total_width
+    figure.text(left, 1 - 0.12 / total_height, TITLE, size=TEXT_PT + 3, weight="bold", va="top", color=INK)
+    rounds = _rounds(summary, samples)
+    for row, chart in enumerate(charts):
+        bottom = total_height - _HEADING_IN - row * _ROW_IN - _TITLE_IN - _HEIGHT_IN
+        names = _names(chart)
+        published = pd.DataFrame({"name": names, "low": [bar.published_s for bar in chart.bars]})
+        published = published.assign(middle=published["low"], high=published["low"])
+        here = pd.DataFrame([rounds.get(bar.cell or "", {}) for bar in chart.bars], columns=["low", "middle", "high"])
+        here = here.assign(name=names)
+        sides = ((chart.author, published), ("here", here.dropna()))
+        for column, (where, bars) in enumerate(sides):
+            box = ((column * total_width / 2 + _LEFT_IN) / total_width, bottom / total_height)
+            axes = figure.add_axes((*box, _WIDTH_IN / total_width, _HEIGHT_IN / total_height))
+            axes.set_gid(f"panel_{row * 2 + column}")
+            axes.set_title(
+                f"{shorten(chart.title, 30)}: {shorten(where, 16)}", pad=12, x=-(_LEFT_IN - 0.12) / _WIDTH_IN
+            )
+            _put_bars(axes, chart, bars)
+    for number, line in enumerate(reversed(textwrap.wrap(_NOTE, int(total_width / 0.085)))):
+        y = (0.12 + number * 0.185) / total_height
+        figure.text(left, y, line, size=SMALL_PT, color=MUTED, va="bottom")
+    return figure
+
+
+def _rounds(summary: pd.DataFrame, samples: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Each measured cell's median batch and the middle 80 % of its rounds, in seconds; also those of plain loops."""
+    loops = summary.drop_duplicates("workload").set_index("workload")["cell"]
+    of_anchors = samples[samples["arm"] == "anchor"]
+    of_anchors = of_anchors.assign(cell=of_anchors["workload"].map(loops))
+    batches = pd.concat([samples[samples["arm"] == "cell"], of_anchors]).groupby("cell")["batch_s"]
+    found = pd.DataFrame({"low": batches.quantile(0.1), "middle": batches.median(), "high": batches.quantile(0.9)})
+    return {str(cell): {str(name): value for name, value in row.items()} for cell, row in found.iterrows()}
+
+
+def _names(chart: Chart) -> list[str]:
+    backends = {bar.backend for bar in chart.bars}
+    if len(backends) == 1:
+        return [str(bar.workers) for bar in chart.bars]
+    return [pool_name(bar.backend, bar.workers) for bar in chart.bars]
+
+
+def _put_bars(axes: Axes, chart: Chart, bars: pd.DataFrame) -> None:
+    import seaborn as sns
+
+    names = _names(chart)
+    axes.grid(visible=False, axis="x")
+    axes.set_xlim(-0.6, len(names) - 0.4)
+    axes.set_xticks(range(len(names)), names)
+    if bars.empty:
+        axes.set_yticks([])
+        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", va="center", color=MUTED)
+        return
+    palette = {name: look(bar.backend).colour for name, bar in zip(names, chart.bars, strict=True)}
+    sns.barplot(
+        data=bars,
+        x="name",
+        y="middle",
+        order=names,
+        hue="name",
+        palette=palette,
+        saturation=1,
+        width=0.62,
+        errorbar=None,
+        legend=False,
+        ax=axes,
+    )
+    kinds = {pool_name(bar.backend, 2).partition(" ")[2] for bar in chart.bars}
+    axes.set_xlabel(kinds.pop() if len(kinds) == 1 else "")
+    axes.set_ylabel("")
+    set_seconds_from_zero(axes, [*bars["high"]])
+    for name, low, middle, high in bars[["name", "low", "middle", "high"]].itertuples(index=False):
+        place = names.index(name)
+        axes.plot([place, place], [low, high], color=INK, lw=1.4, solid_capstyle="butt")
+        at: dict[str, Any] = {"textcoords": "offset points", "xytext": (0, 3), "ha": "center", "va": "bottom"}
+        axes.annotate(seconds(middle), (place, high), **at, size=SMALL_PT, color=INK, annotation_clip=False)
