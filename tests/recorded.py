@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,6 +14,7 @@ from pipeline.cells import Cell, Measure, Workload
 from pipeline.evidence import Run
 from pipeline.journal import SCHEMA, Record
 
+MOST_SPANS = 200
 MEASURE = Measure(target=0.05, budget_s=10, trials=3, max_rounds=200, timeout_s=60, cold=False)
 TRACEBACK = 'Traceback (most recent call last):\n  File "work.py", line 3, in work\nValueError: no luck\n'
 
@@ -157,7 +159,10 @@ def _trial(work: Work, cell: Cell, told: Told, trial: int) -> Record:
         "elapsed_s": 1.0,
     }
     orders = [rng.sample(["anchor", "cell"], 2) for _ in range(told.rounds)]
-    arms = {"anchor": _arm(anchor, 1, {}), "cell": _arm(batches, told.workers, told.options)}
+    arms = {"anchor": _arm(anchor, work.tasks, 1, {}), "cell": _arm(batches, work.tasks, told.workers, told.options)}
+    if trial == 0 and arms["cell"]["batch_s"]:
+        for arm, workers in ((arms["anchor"], 1), (arms["cell"], told.workers)):
+            arm["spans"] = _spans(arm["batch_s"][0], work.tasks, workers)
     if told.failure is not None:
         common |= {"reason": told.reason, "traceback": told.traceback}
         orders, arms = [], {"anchor": {"options": {}, "batch_s": [], "cpu_s": []}}
@@ -166,7 +171,7 @@ def _trial(work: Work, cell: Cell, told: Told, trial: int) -> Record:
     )
 
 
-def _arm(batch_s: list[float], workers: int, options: Mapping[str, Any]) -> dict[str, Any]:
+def _arm(batch_s: list[float], tasks: int, workers: int, options: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "options": dict(options),
         "batch_s": batch_s,
@@ -181,7 +186,7 @@ def _arm(batch_s: list[float], workers: int, options: Mapping[str, Any]) -> dict
         "instrumented": {
             "wall_s": batch_s[0],
             "map_s": batch_s[0],
-            "tasks": 16,
+            "tasks": tasks,
             "in_tasks_s": batch_s[0] * workers * 0.9,
             "cpu_s": batch_s[0] * workers * 0.8,
             "queue_s": 0.0,
@@ -190,6 +195,13 @@ def _arm(batch_s: list[float], workers: int, options: Mapping[str, Any]) -> dict
             "gil_held": None,
         },
     }
+
+
+def _spans(batch_s: float, tasks: int, workers: int) -> list[tuple[float, float, int, float]]:
+    """The tasks one after the other on each worker, each of which computes most of the time."""
+    task_s = batch_s / math.ceil(tasks / workers)
+    starts = [(number // workers * task_s, number % workers) for number in range(tasks)][:MOST_SPANS]
+    return [(start_s, start_s + task_s, worker, task_s * 0.8) for start_s, worker in starts]
 
 
 def _record(

@@ -29,9 +29,9 @@ MOST_POOLS = 4
 MOST_LANES = 16
 
 _NOTE = (
-    "One batch each, of the first trial: a lane is a worker, a bar a task from its start to its end. A bar is filled to "
-    "the share of that time in which the task computed, whenever it did; in the rest it waited for the GIL, a core, or "
-    "an answer. Threads that take turns under the GIL fill a part of each bar and add up to one computing at a time."
+    "One batch each, of the first trial: a lane is a worker, a bar a task from its start to its end. A bar is filled "
+    "to the share of that time in which the task computed, whenever it did; in the rest it waited for the GIL, a core, "
+    "or an answer. Threads that take turns under the GIL fill a part of each bar; together one computes at a time."
 )
 _BARE = "Bars without a filling: how much of them computed is not known (tasks under 50 µs, or no counter)."
 _CUT = "The beginning only, where a batch has more tasks than were recorded."

@@ -35,7 +35,7 @@ _OVER = "Parts that overlap, or that the machine disturbed, add up to more than 
 
 _PITCH_PT, _BAR_PT = 19.0, 12.0
 _HEADS_PT = 17.0
-_WIDTH_IN, _COLUMN_IN = 3.3, 0.66
+_WIDTH_IN, _COLUMN_IN = 2.8, 0.66
 _FURTHEST, _LEAST_SAID, _LEAST_DRAWN, _ROUNDING = 1.4, 0.085, 0.002, 0.005
 
 
@@ -64,7 +64,7 @@ def draw(tables: Tables) -> Figure:
         _put_bars(axes, rows, parts)
         put_legend(axes, legend, ((frame.left - MARGIN_IN) * 72, _HEADS_PT))
         if over:
-            axes.axvline(1, color=INK, lw=1, ls=(0, (2, 2)), zorder=3)
+            axes.axvline(1, color=INK, lw=1, ls=(0, (2, 2)), zorder=1)
     return figure
 
 
