@@ -144,7 +144,7 @@ def measure(
     verdicts = decide(run)
     return Result(
         summary=tables.summarise(run),
-        verdict={"workloads": {each.workload: each.to_json() for each in verdicts}},
+        verdict=json.loads((folder / "verdict.json").read_text(encoding="utf-8")),
         report=folder / "report.html",
         folder=folder,
         headlines=tuple(headline(each) for each in verdicts),

@@ -20,24 +20,25 @@ def write(run: Run, folder: Path) -> None:
 
 def files(run: Run) -> Iterator[tuple[str, str | bytes]]:
     """Each file's name below the run's folder, and its content."""
-    from . import content, data, figures, markdown, page, unfinished
+    from . import content, data, figures, markdown, page, snippet, unfinished
     from .text import clean_run
 
     open_end = unfinished.describe(run)
-    run = clean_run(run)
+    measured, run = run, clean_run(run)
     summary, samples = tables.summarise(run), tables.samples(run)
     # Before the verdict: once that has imported SciPy, seaborn would have it import its statistics, too, for 1.5 s.
     drawings = figures.draw_all(summary, samples)
     verdicts = verdict.decide(run)
+    snippets = snippet.write_all(measured, verdicts)
     yield "config.yaml", data.config_yaml(run)
     yield "environment.json", data.environment_json(run)
     yield "samples.parquet", data.parquet(samples)
     yield "summary.parquet", data.parquet(summary)
     yield "summary.csv", data.csv(summary)
-    yield "verdict.json", data.verdict_json(verdicts)
+    yield "verdict.json", data.verdict_json(verdicts, snippets)
     for drawing in drawings:
         yield f"figures/{drawing.name}.svg", drawing.svg
         yield f"figures/{drawing.name}.png", drawing.png
-    report = content.gather(run, summary, verdicts, drawings, open_end)
+    report = content.gather(run, summary, verdicts, snippets, drawings, open_end)
     yield "report.md", markdown.render(report)
     yield "report.html", page.render_report(report)
