@@ -26,6 +26,7 @@ from .conftest import LEAST, Command, Finished
 from .recorded import Told, Work
 
 TASKS = r"""
+import os
 from contextlib import contextmanager
 inputs = (1, 2)
 def square(x, plus=0):
@@ -44,6 +45,8 @@ class Kit:
     @staticmethod
     def square(x):
         return x * x
+def variables(x):
+    return [x, os.environ.get("MINE"), os.environ.get("OMP_NUM_THREADS")]
 def named(x, **params):
     return [x, params]
 """
@@ -233,8 +236,16 @@ NAMES = [
 """Of modules, files and functions, where each can be; all are ones that somebody could have."""
 
 
-def _told(**workload: Any) -> Run:
-    """A run that recommends two threads, of a workload that is described otherwise."""
+THREADS = {
+    "map": "list(pool.map({function}, {inputs}))",
+    "imports": ["from concurrent.futures import ThreadPoolExecutor"],
+    "definitions": [],
+    "opens": ["with ThreadPoolExecutor(2) as pool:"],
+}
+
+
+def _told(code: Record = THREADS, **workload: Any) -> Run:
+    """A run that recommends a pool of two, of a workload that is described otherwise."""
     env = {"A": INJECTED, f"B{INJECTED}": None, "C": "`````"}
     run = recorded.run(Work([Told("thread", 2, 1.9, trials=8, env=env)]))
     header, preflight, *trials = run.records
@@ -242,12 +253,6 @@ def _told(**workload: Any) -> Run:
         {**cell, "python": f"python{INJECTED}", "workload": {**cell["workload"], **workload}}
         for cell in header["cells"]
     ]
-    code = {
-        "imports": ["from concurrent.futures import ThreadPoolExecutor"],
-        "definitions": [],
-        "opens": ["with ThreadPoolExecutor(2) as pool:"],
-        "map": "list(pool.map({function}, {inputs}))",
-    }
     called = {"function": list(workload.get("params", ())), "inputs": [], "entered": False}
 
     def opened(trial: Record) -> Record:
@@ -297,3 +302,17 @@ def test_inputs_that_came_as_objects_are_the_readers(folder: Path) -> None:
 def test_a_journal_that_does_not_say_how_has_no_script() -> None:
     """Older ones."""
     assert _snippet(recorded.run(Work([Told("thread", 2, 1.9, trials=8)]))) is None
+
+
+@pytest.mark.parametrize("style", ["actor", "task"])
+def test_a_cluster_gives_what_the_loop_gives(folder: Path, style: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In chunks, two of which are with every worker; more workers than CPUs share them."""
+    pytest.importorskip("ray", reason="Ray is not installed: make .venv/.ray")
+    from pipeline.bench.backends import ray as backend
+
+    monkeypatch.setenv("PIPELINE_HOSTS", "1")
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    options = {"style": style, "placement": "pack", "chunksize": 2, "env": {"MINE": INJECTED, "OTHER": None}}
+    code = backend._code(2, options, 0.5, ["OMP_NUM_THREADS", "OTHER"])._asdict()
+    snippet = _snippet(_told(code, task="tasks:variables", inputs=9, params={}))
+    assert _run(snippet, folder) == [[each, INJECTED, None] for each in range(9)]
