@@ -135,7 +135,7 @@ def _over_inputs(workload: Record, called: Record, name: str | None, work: Seque
 def _given_inputs(inputs: Any) -> list[str]:
     if isinstance(inputs, int):
         return [f"inputs = range({inputs})"]
-    literal = _literal(inputs) if isinstance(inputs, list) else None
+    literal = _literal(inputs, at=len("inputs = ")) if isinstance(inputs, list) else None
     return ["inputs = ...  # yours"] if literal is None else _around("inputs = ", literal.split("\n"))
 
 
@@ -143,7 +143,7 @@ def _call(function: str, given: Mapping[str, Any], *first: str) -> list[str]:
     """A call in as few lines as are not too wide; a value too long to show is left to the reader."""
     arguments = [(each, "") for each in first]
     for name, value in given.items():
-        literal = _literal(value)
+        literal = _literal(value, at=len(f"{name}="))
         shown, said = ("...", "  # yours") if literal is None else (literal, "")
         is_plain = name.isidentifier() and not keyword.iskeyword(name)
         arguments.append((f"{name}={shown}" if is_plain else f"**{{{name!r}: {shown}}}", said))
@@ -154,9 +154,11 @@ def _call(function: str, given: Mapping[str, Any], *first: str) -> list[str]:
     return [f"{function}(", *itertools.chain.from_iterable(listed), ")"]
 
 
-def _literal(value: Any) -> str | None:
-    """What JSON says, as Python says it; `None` where that is too long."""
-    return None if len(repr(value)) > _LONGEST else pformat(value, width=_WIDEST, compact=True, sort_dicts=False)
+def _literal(value: Any, at: int) -> str | None:
+    """What JSON says, as Python says it in that column; `None` where that is too long."""
+    if len(repr(value)) > _LONGEST:
+        return None
+    return pformat(value, width=_WIDEST, compact=True, sort_dicts=False).replace("\n", "\n" + " " * at)
 
 
 def _around(before: str, lines: Sequence[str], after: str = "") -> list[str]:
