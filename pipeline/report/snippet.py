@@ -31,21 +31,39 @@ def write_all(run: Run, verdicts: Iterable[Verdict]) -> tuple[str | None, ...]:
     That is so where the journal does not tell how the pool was opened and the function was called, as older ones, or
     where the function has a name that Python has no words for. The run's texts have to be as measured.
     """
-    anchors = [cell for cell in run.cells if cell["id"] == cell["anchor"]]
-    return tuple(_write(run, verdict, anchor) for verdict, anchor in zip(verdicts, anchors, strict=True))
+    anchors = [cell["id"] for cell in run.cells if cell["id"] == cell["anchor"]]
+    cells, codes = {cell["id"]: cell for cell in run.cells}, _codes(run)
+    found = []
+    for verdict, anchor in zip(verdicts, anchors, strict=True):
+        recommended = _recommended(verdict, anchor)
+        code, called = codes.get(recommended or ""), run.preflights.get(anchor, {}).get("called")
+        found.append(
+            None if recommended is None or not code or not called else _write(cells[recommended], code, called)
+        )
+    return tuple(found)
 
 
-def _write(run: Run, verdict: Verdict, anchor: Record) -> str | None:
+def _recommended(verdict: Verdict, anchor: str) -> str | None:
+    """The cell's id."""
     if verdict.chosen is not None:
-        chosen = verdict.chosen.id
-    elif verdict.decision == STAY_SERIAL:
-        chosen = anchor["id"]
-    else:
-        return None
-    cell = next(each for each in run.cells if each["id"] == chosen)
-    code, called = _code(run, cell), run.preflights[anchor["id"]].get("called")
-    if code is None or called is None:
-        return None
+        return verdict.chosen.id
+    return anchor if verdict.decision == STAY_SERIAL else None
+
+
+def _codes(run: Run) -> dict[str, Record]:
+    """How the pool of each cell was opened, by its id: see `bench.backends.Code`."""
+    anchors = {cell["id"]: cell["anchor"] for cell in run.cells}
+    found: dict[str, Record] = {}
+    for trial in run.trials:
+        if trial["status"] != "measured":
+            continue
+        for id_, arm in ((trial["cell"], "cell"), (anchors[trial["cell"]], "anchor")):
+            if "code" in trial["arms"][arm]:
+                found.setdefault(id_, trial["arms"][arm]["code"])
+    return found
+
+
+def _write(cell: Record, code: Record, called: Record) -> str | None:
     workload = cell["workload"]
     named = [workload["task"] or workload["job"]]
     if isinstance(workload["inputs"], str):
@@ -53,15 +71,6 @@ def _write(run: Run, verdict: Verdict, anchor: Record) -> str | None:
     words = re.findall(r"\w+", " ".join([code["map"], *code["imports"], *code["definitions"], *code["opens"]]))
     found = imports.find(named, {*_OWN, *words})
     return None if found is None else _script(cell, code, called, found)
-
-
-def _code(run: Run, cell: Record) -> Record | None:
-    """See `bench.backends.Code`."""
-    is_anchor = cell["id"] == cell["anchor"]
-    measured = {each["id"] for each in run.cells if each["anchor"] == cell["id"]} if is_anchor else {cell["id"]}
-    arms = (trial["arms"] for trial in run.trials if trial["cell"] in measured and trial["status"] == "measured")
-    found: Record | None = next(arms)["anchor" if is_anchor else "cell"].get("code")
-    return found
 
 
 def _script(cell: Record, code: Record, called: Record, found: Imports) -> str:
