@@ -25,7 +25,6 @@ from .refusals import shown
 from .request import Request
 from .summary import headline
 from .validation import make_sweep
-from .verdict import decide
 
 _ARGUMENTS = {
     "workload": "task",
@@ -139,15 +138,13 @@ def measure(
             folder = session.measure(request, Silent()).folder
     except Interrupted as interruption:
         raise KeyboardInterrupt("interrupted; the same call goes on where it stopped") from interruption
-    run = Run.read(folder / outputs.JOURNAL)
-    findings = report.write(run, folder)
-    verdicts = decide(run)
+    findings = report.write(Run.read(folder / outputs.JOURNAL), folder)
     return Result(
         summary=findings.summary,
-        verdict={"workloads": {each.workload: each.to_json() for each in verdicts}},
+        verdict=json.loads((folder / "verdict.json").read_text(encoding="utf-8")),
         report=folder / "report.html",
         folder=folder,
-        headlines=tuple(headline(each) for each in verdicts),
+        headlines=tuple(headline(each) for each in findings.verdicts),
     )
 
 

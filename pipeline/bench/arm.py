@@ -71,7 +71,7 @@ def _serve(channel: _Channel) -> None:
         with open_pool(command["workers"], command["options"], modules(described)) as pool:
             startup_s = time.perf_counter() - began
             processes = _processes(pool, helpers)
-            channel.reply(startup_s=startup_s, outside=_outside(pool), **_placed(pool))
+            channel.reply(startup_s=startup_s, code=pool.code._asdict(), outside=_outside(pool), **_placed(pool))
             sampled = workload.sampled(command["sample"])
             batches = _Batches(sampled, pool.map, command["workers"], processes)
             while (following := channel.receive())["do"] != "close":

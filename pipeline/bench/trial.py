@@ -44,7 +44,7 @@ def run(description: Message, start_arm: START_ARM, scratch: Path, tell: Callabl
         repeat, capacity (one probe each), capacity_of (`processes`, `threads`, `None` without probes), machine
         (counters over all rounds), own_cpu_s (of that, CPU time of all processes of ours), phases_s, and for each of
         the arms:
-            options, interpreter, startup_s, cold_s, shutdown_s;
+            options, interpreter, startup_s, code (see `backends.Code`), cold_s, shutdown_s;
             peak_rss_bytes: since it started, after its first batch;
             answers: how they compare with the anchor's;
             with `spans`: pools (see `pools.ask`) and, unless the trial is cold, instrumented, spans and busy (see

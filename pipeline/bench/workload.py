@@ -7,8 +7,8 @@ import inspect
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Protocol
 
 from . import reference
 from .errors import BadInput
@@ -22,12 +22,24 @@ class Map(Protocol):
         ...
 
 
+class Called(NamedTuple):
+    """What the configuration named, as it was called: with which of the parameters; `None` for what was not called.
+
+    `entered` says whether the inputs are those of a context manager.
+    """
+
+    function: Sequence[str] = ()
+    inputs: Sequence[str] | None = None
+    entered: bool = False
+
+
 @dataclass(frozen=True)
 class Workload:
     """What an arm measures.
 
     `task` is the function with its parameters bound, `None` for a workload that gives a job; `inputs` are the
-    sampled ones and `available` counts all there were; `reset`, if any, runs untimed before every batch.
+    sampled ones and `available` counts all there were; `reset`, if any, runs untimed before every batch; `called`
+    tells how to write the same.
     """
 
     task: Callable[[Any], Any] | None
@@ -35,6 +47,7 @@ class Workload:
     inputs: Sequence[Any]
     available: int
     reset: Callable[[], object] | None
+    called: Called = field(default_factory=Called)
 
     def bind(self, map_: Map) -> Callable[[], Any]:
         """One batch through `map_`, ready to be timed."""
@@ -67,24 +80,24 @@ def open_workload(description: Mapping[str, Any]) -> Iterator[Workload]:
     taken: set[str] = set()
     task = job = reset = None
     if description["job"] is not None:
-        job = _load_bound(description["job"], "workload.job", ("map", "inputs"), params, taken)
+        job, bound = _load_bound(description["job"], "workload.job", ("map", "inputs"), params, taken)
     elif description["task"] is not None:
-        task = _load_bound(description["task"], "workload.task", ("an input",), params, taken)
+        task, bound = _load_bound(description["task"], "workload.task", ("an input",), params, taken)
     else:
         raise BadInput("workload.task is missing: write workload.task=module:function")
     if description["reset"] is not None:
-        reset = _load_bound(description["reset"], "workload.reset", (), params, taken)
+        reset, _ = _load_bound(description["reset"], "workload.reset", (), params, taken)
     if description["check"] not in ("auto", "none"):
         _load_bound(description["check"], "workload.check", ("expected", "got"), {}, taken)
     with ExitStack() as stack:
-        inputs = _build_inputs(description["inputs"], params, taken, stack)
+        inputs, given, entered = _build_inputs(description["inputs"], params, taken, stack)
         for name, value in params.items():
             if name not in taken:
                 raise BadInput(
                     f"workload.params.{name}={value!r}: neither the task nor the inputs take {name!r}; "
                     f"remove it, or give the function a parameter of that name"
                 )
-        yield Workload(task, job, inputs, len(inputs), reset)
+        yield Workload(task, job, inputs, len(inputs), reset, Called(bound, given, entered))
 
 
 def modules(description: Mapping[str, Any]) -> list[str]:
@@ -100,12 +113,13 @@ def spread(count: int, available: int) -> list[int]:
 
 def _load_bound(
     named: str, key: str, arguments: Sequence[str], params: Mapping[str, Any], taken: set[str]
-) -> Callable[..., Any]:
+) -> tuple[Callable[..., Any], list[str]]:
+    """The function with those of the parameters bound that it accepts, and their names."""
     function = reference.load_function(named, key)
     accepted = _accepted(function, params)
     taken.update(accepted)
     _check_call(function, f"{key}={named}", arguments, accepted)
-    return functools.partial(function, **accepted) if accepted else function
+    return functools.partial(function, **accepted) if accepted else function, list(accepted)
 
 
 def _check_call(function: Callable[..., Any], said: str, arguments: Sequence[str], params: Mapping[str, Any]) -> None:
@@ -135,21 +149,26 @@ def _accepted(function: Callable[..., Any], params: Mapping[str, Any]) -> dict[s
     return {name: value for name, value in params.items() if kinds.get(name) in by_name}
 
 
-def _build_inputs(given: Any, params: Mapping[str, Any], taken: set[str], stack: ExitStack) -> Sequence[Any]:
+def _build_inputs(
+    given: Any, params: Mapping[str, Any], taken: set[str], stack: ExitStack
+) -> tuple[Sequence[Any], list[str] | None, bool]:
+    """The inputs, and how they came: see `Called`."""
     if isinstance(given, dict):
         with open(given["pickle"], "rb") as stream:
-            return list(pickle.load(stream))  # written by this run's own conductor, into its private folder
+            return list(pickle.load(stream)), None, False  # written by this run's own conductor, for itself
     if isinstance(given, int):
-        return range(given)
+        return range(given), None, False
     if isinstance(given, list):
-        return list(given)
+        return list(given), None, False
     found: Any = reference.load(given, "workload.inputs")
+    bound = None
     if callable(found) and not _is_iterable(found):
         accepted = _accepted(found, params)
         taken.update(accepted)
         _check_call(found, f"workload.inputs={given}", (), accepted)
-        found = found(**accepted)
-    if not _is_iterable(found):
+        found, bound = found(**accepted), list(accepted)
+    entered = not _is_iterable(found)
+    if entered:
         if not hasattr(type(found), "__enter__"):
             raise BadInput(
                 f"workload.inputs={given} is of type {type(found).__name__}; name an iterable, a function that "
@@ -163,7 +182,7 @@ def _build_inputs(given: Any, params: Mapping[str, Any], taken: set[str], stack:
     inputs = list(found)
     if not inputs:
         raise BadInput(f"workload.inputs={given} is empty; give at least one input")
-    return inputs
+    return inputs, bound, entered
 
 
 def _is_iterable(found: object) -> bool:

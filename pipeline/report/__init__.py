@@ -35,7 +35,7 @@ def files(run: Run) -> Iterator[tuple[str, str | bytes]]:
 
 
 def _files(as_told: Run, findings: Findings) -> Iterator[tuple[str, str | bytes]]:
-    from . import claims, content, data, figures, markdown, page, unfinished
+    from . import claims, content, data, figures, markdown, page, snippet, unfinished
     from .figures import timeline
 
     open_end = unfinished.describe(as_told)
@@ -44,15 +44,16 @@ def _files(as_told: Run, findings: Findings) -> Iterator[tuple[str, str | bytes]
     # Before the verdict: once that has imported SciPy, seaborn would have it import its statistics, too, for 1.5 s.
     drawings = figures.draw_all(tables.Tables(summary, samples, spans), claims.find_charts(run))
     verdicts = findings.verdicts
+    snippets = snippet.write_all(as_told, verdicts)
     yield "config.yaml", data.config_yaml(run)
     yield "environment.json", data.environment_json(run)
     yield "samples.parquet", data.parquet(samples)
     yield "summary.parquet", data.parquet(summary)
     yield "summary.csv", data.csv(summary)
-    yield "verdict.json", data.verdict_json(verdicts)
+    yield "verdict.json", data.verdict_json(verdicts, snippets)
     for drawing in drawings:
         yield f"figures/{drawing.name}.svg", drawing.svg
         yield f"figures/{drawing.name}.png", drawing.png
-    report = content.gather(run, summary, verdicts, drawings, open_end)
+    report = content.gather(run, summary, verdicts, snippets, drawings, open_end)
     yield "report.md", markdown.render(report)
     yield "report.html", page.render_report(report)

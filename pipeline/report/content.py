@@ -27,7 +27,8 @@ Names = dict[str, str]
 class Headline:
     """One workload's verdict: what to do, what that gives, why, and what scaling laws say of its backends.
 
-    `marked` where what it gives holds for these trials only.
+    `marked` where what it gives holds for these trials only; `snippet` is a script that does it, empty where there is
+    none.
     """
 
     workload: str
@@ -37,6 +38,7 @@ class Headline:
     marked: bool
     because: tuple[str, ...]
     scaling: tuple[str, ...]
+    snippet: str
 
     @property
     def sentence(self) -> str:
@@ -74,6 +76,7 @@ def gather(
     run: Run,
     summary: pd.DataFrame,
     verdicts: Sequence[Verdict],
+    snippets: Sequence[str | None],
     drawings: Sequence[Drawing],
     unfinished: Unfinished | None,
 ) -> Report:
@@ -89,7 +92,7 @@ def gather(
         measured_on=datetime.fromtimestamp(header["began"], UTC).strftime("%d %B %Y, %H:%M UTC"),
         machine=surroundings.where(run),
         unfinished=unfinished,
-        headlines=tuple(_headline(verdict) for verdict in verdicts),
+        headlines=tuple(map(_headline, verdicts, snippets)),
         table=table,
         footnote=" ".join(
             filter(None, [these_trials.footnote(run, table.marked, marked), _on_many_workers(run, summary)])
@@ -114,7 +117,7 @@ def _on_many_workers(run: Run, summary: pd.DataFrame) -> str:
     return on_many_workers(min(run.room(cell).attainable_cores for cell in run.cells))
 
 
-def _headline(verdict: Verdict) -> Headline:
+def _headline(verdict: Verdict, snippet: str | None) -> Headline:
     answer, gain, marked = _ANSWERS.get(verdict.decision, ""), "", False
     if verdict.nothing_ran:
         answer = "Nothing could be measured"
@@ -130,7 +133,16 @@ def _headline(verdict: Verdict) -> Headline:
         tuple(shorten(one_line(each), 2_000) for each in said)
         for said in (verdict.because, [each.sentence for each in verdict.scaling if each.counts > 1])
     )
-    return Headline(one_line(verdict.workload), verdict.decision, one_line(answer), gain, marked, because, scaling)
+    return Headline(
+        workload=one_line(verdict.workload),
+        decision=verdict.decision,
+        answer=one_line(answer),
+        gain=gain,
+        marked=marked,
+        because=because,
+        scaling=scaling,
+        snippet=snippet or "",
+    )
 
 
 _ANSWERS = {NOT_ENOUGH: "Not enough evidence yet", STAY_SERIAL: "Stay with a plain loop"}

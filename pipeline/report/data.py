@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -32,9 +33,15 @@ def environment_json(run: Run) -> str:
     return _json({**run.header["surroundings"], **({"nodes": nodes} if nodes else {})})
 
 
-def verdict_json(verdicts: list[Verdict]) -> str:
+def verdict_json(verdicts: Sequence[Verdict], snippets: Sequence[str | None]) -> str:
     """What to use, in the form of DESIGN's contract."""
-    return _json({"workloads": {verdict.workload: verdict.to_json() for verdict in verdicts}})
+    return _json(verdict_of(verdicts, snippets))
+
+
+def verdict_of(verdicts: Sequence[Verdict], snippets: Sequence[str | None]) -> dict[str, Any]:
+    """What `verdict_json` says."""
+    found = zip(verdicts, snippets, strict=True)
+    return {"workloads": {verdict.workload: {**verdict.to_json(), "snippet": snippet} for verdict, snippet in found}}
 
 
 def csv(frame: pd.DataFrame) -> str:

@@ -11,30 +11,33 @@ import pandas as pd
 from .. import tables, verdict
 from ..evidence import Run
 from ..wording import pool_name
-from . import content, data, markdown, unfinished
+from . import content, data, markdown, snippet, unfinished
 from .text import clean_run
 
 
 def export(run: Run, form: str) -> str | bytes:
     """The content of a file of that form: `csv`, `parquet`, `json`, `markdown` or `pyperf`."""
     open_end = unfinished.describe(run)
-    run = clean_run(run)
+    measured, run = run, clean_run(run)
     match form:
         case "csv":
             return data.csv(tables.summarise(run))
         case "parquet":
             return data.parquet(tables.samples(run))
         case "json":
-            return as_json(run)
+            verdicts = verdict.decide(run)
+            return as_json(run, data.verdict_of(verdicts, snippet.write_all(measured, verdicts)))
         case "markdown":
-            return markdown.render(content.gather(run, tables.summarise(run), verdict.decide(run), [], open_end))
+            verdicts = verdict.decide(run)
+            snippets = snippet.write_all(measured, verdicts)
+            return markdown.render(content.gather(run, tables.summarise(run), verdicts, snippets, [], open_end))
         case "pyperf":
             return pyperf(run)
         case _:
             raise NotImplementedError(form)
 
 
-def as_json(run: Run) -> str:
+def as_json(run: Run, verdicts: dict[str, Any]) -> str:
     """The header's definition and surroundings, each cell's row of the summary, and the verdict of each workload."""
     header = run.header
     cells = [
@@ -44,7 +47,7 @@ def as_json(run: Run) -> str:
     whole = {
         **{key: header[key] for key in ("name", "version", "command", "seed", "began", "definition", "surroundings")},
         "cells": cells,
-        "verdict": json.loads(data.verdict_json(verdict.decide(run)))["workloads"],
+        "verdict": verdicts["workloads"],
     }
     return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 

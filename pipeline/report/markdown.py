@@ -69,6 +69,9 @@ def _headline(headline: Headline) -> Iterator[str]:
     yield f"## {_text(headline.workload)}"
     yield f"**{_text(headline.sentence)}**"
     yield _list(headline.because)
+    if headline.snippet:
+        yield "Use it:"
+        yield _code(headline.snippet.rstrip("\n"), "python")
     if headline.scaling:
         yield "How it scales:"
         yield _list(headline.scaling)

@@ -1,9 +1,9 @@
 """Ways to run a batch: one module a backend, named as in the configuration.
 
 Each gives `open_pool(workers, options, modules)`, a context manager that opens a pool, waits until every
-worker has answered, and yields a `Pool`. `options` are those that the backend's YAML names under `takes`, and
-of a `clustered` one `env`, the cell's own variables, `None` for those that are unset; `modules` are what each
-worker has to import (see `reference.load_module`).
+worker has answered, and yields a `Pool`, which also says how a user writes the same. `options` are those that
+the backend's YAML names under `takes`, and of a `clustered` one `env`, the cell's own variables, `None` for those
+that are unset; `modules` are what each worker has to import (see `reference.load_module`).
 """
 
 from __future__ import annotations
@@ -29,11 +29,25 @@ class Worker(NamedTuple):
         return self.node.partition("/")[0]
 
 
+class Code(NamedTuple):
+    """The same pool in a script of the user's, as it was opened: options that were left open are settled here.
+
+    `imports` and `definitions` are lines for the top of the script, `opens` those that open the pool, the last of them
+    a `with`, if any; `map` is the expression of all results, in which `{function}` and `{inputs}` stand for names.
+    """
+
+    map: str
+    imports: tuple[str, ...] = ()
+    definitions: tuple[str, ...] = ()
+    opens: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Pool:
-    """An open pool: its map, and those of its workers that are no descendants of this process."""
+    """An open pool: its map, the same as code, and those of its workers that are no descendants of this process."""
 
     map: Map
+    code: Code
     outside: tuple[Worker, ...] = ()
 
 

@@ -14,7 +14,7 @@ from threading import Barrier
 from typing import Any
 
 from .. import reference
-from . import Pool
+from . import Code, Pool
 
 _barrier: Barrier
 
@@ -38,7 +38,18 @@ def open_pool(workers: int, options: Mapping[str, Any], modules: Sequence[str]) 
         except BaseException:
             barrier.abort()  # leaving the block waits for the workers, and they for one another
             raise
-        yield Pool(lambda function, inputs: list(pool.map(function, inputs, chunksize=chunksize)))
+        yield Pool(
+            lambda function, inputs: list(pool.map(function, inputs, chunksize=chunksize)),
+            _code(workers, method, chunksize),
+        )
+
+
+def _code(workers: int, method: str, chunksize: int) -> Code:
+    return Code(
+        f"list(pool.map({{function}}, {{inputs}}, chunksize={chunksize}))",
+        imports=("from concurrent.futures import ProcessPoolExecutor", "from multiprocessing import get_context"),
+        opens=(f'with ProcessPoolExecutor({workers}, mp_context=get_context("{method}")) as pool:',),
+    )
 
 
 def _start(barrier: Barrier, modules: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from pprint import pformat
 from typing import Any, ClassVar, Protocol
 
 import ray
@@ -25,7 +26,7 @@ from ray.util.placement_group import PlacementGroup
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from .. import places, travel
-from . import Pool, Worker
+from . import Code, Pool, Worker
 
 #: So many chunks are with a worker at a time: the one that it runs, and one that it finds when that is done.
 AHEAD = 2
@@ -46,7 +47,8 @@ def open_pool(workers: int, options: Mapping[str, Any], modules: Sequence[str]) 
             unset = [name for name in ("OMP_NUM_THREADS", *options["env"]) if name not in os.environ]
             setting, chunksize = _Setting.here(modules, unset), options["chunksize"]
             crew = _STYLES[options["style"]](workers, placing, setting)
-            yield Pool(lambda function, inputs: _map(crew, function, inputs, chunksize), crew.workers)
+            code = _code(workers, options, placing.cpus, unset)
+            yield Pool(lambda function, inputs: _map(crew, function, inputs, chunksize), code, crew.workers)
     finally:
         ray.shutdown()
 
@@ -55,12 +57,12 @@ class _Placing:
     """The places of a pool's workers, as options for what runs there."""
 
     def __init__(self, group: PlacementGroup, cpus: float) -> None:
-        self._group, self._cpus = group, cpus
+        self._group, self.cpus = group, cpus
 
     def options(self, place: int = -1) -> dict[str, Any]:
         """For a worker in one of the places, or in any of them."""
         strategy = PlacementGroupSchedulingStrategy(self._group, placement_group_bundle_index=place)
-        return {"num_cpus": self._cpus, "scheduling_strategy": strategy}
+        return {"num_cpus": self.cpus, "scheduling_strategy": strategy}
 
 
 @contextmanager
@@ -265,3 +267,88 @@ def _get(reference: Any) -> Any:
         raise
     except (RayActorError, WorkerCrashedError, NodeDiedError, OutOfMemoryError) as error:
         raise BrokenExecutor(str(error)) from error
+
+
+_ACTORS_CODE = """
+@ray.remote
+class Worker:
+    def __init__(self):
+        for name in UNSET:
+            os.environ.pop(name, None)
+
+    def hold(self, function):
+        self.function = function
+
+    def run(self, chunk):
+        return [self.function(x) for x in chunk]
+
+
+def ray_map(workers, function, inputs, chunksize):
+    held = ray.put(function)
+    ray.get([worker.hold.remote(held) for worker in workers])
+    free, given, running = workers * AHEAD, [], {}
+    for at in range(0, len(inputs), chunksize):
+        if not free:
+            (done,), _ = ray.wait(list(running))
+            free.append(running.pop(done))
+        worker = free.pop(0)
+        given.append(worker.run.remote(inputs[at : at + chunksize]))
+        running[given[-1]] = worker
+    return [x for chunk in ray.get(given) for x in chunk]
+"""
+_TASKS_CODE = """
+@ray.remote
+def run(held, chunk):
+    for name in UNSET:
+        os.environ.pop(name, None)
+    function = ray.get(held[0])
+    return [function(x) for x in chunk]
+
+
+def ray_map(placed, workers, function, inputs, chunksize):
+    held, given, running = [ray.put(function)], [], []
+    for at in range(0, len(inputs), chunksize):
+        if len(running) == workers * AHEAD:
+            _, running = ray.wait(running)
+        given.append(placed.remote(held, inputs[at : at + chunksize]))
+        running.append(given[-1])
+    return [x for chunk in ray.get(given) for x in chunk]
+"""
+
+
+def _code(workers: int, options: Mapping[str, Any], cpus: float, unset: Sequence[str]) -> Code:
+    """`ray.init()` finds the cluster at `RAY_ADDRESS` as it does here, or else starts one."""
+    environment: dict[str, Any] = {}
+    if given := {name: value for name, value in options["env"].items() if value is not None}:
+        environment["env_vars"] = given
+    if int(os.environ["PIPELINE_HOSTS"]) > 1:
+        environment |= travel.working_dir(str(Path.cwd())) | {"working_dir": "."}
+    arguments = f"runtime_env={pformat(environment, width=90, sort_dicts=False)}" if environment else ""
+    strategy, share = _PLACEMENTS[options["placement"]], f"num_cpus={cpus:g}"
+    if options["style"] == "actor":
+        definitions, held = _ACTORS_CODE, "workers"
+        placed = f"[Worker.options({share}, scheduling_strategy=In(places, n)).remote() for n in range({workers})]"
+    else:
+        definitions, held = _TASKS_CODE, f"placed, {workers}"
+        placed = f"run.options({share}, scheduling_strategy=In(places), max_retries=0)"
+    return Code(
+        f"ray_map({held}, {{function}}, {{inputs}}, chunksize={options['chunksize']})",
+        imports=(
+            "import os",
+            "import ray",
+            "from ray.util.placement_group import placement_group",
+            "from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy as In",
+        ),
+        definitions=(
+            f"AHEAD = {AHEAD}  # chunks with a worker at a time: the one that it runs, and the next",
+            f"UNSET = {list(unset)}  # which Ray sets where its workers start",
+            "",
+            *definitions.splitlines(),
+        ),
+        opens=(
+            *f"with ray.init({arguments}):  # at RAY_ADDRESS, or else it starts one here".splitlines(),
+            f'    places = placement_group([{{"CPU": {cpus:g}}}] * {workers}, strategy="{strategy}")',
+            "    ray.get(places.ready())",
+            f"    {held.partition(',')[0]} = {placed}",
+        ),
+    )

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from . import Pool
+from . import Code, Pool
 
 
 @contextmanager
@@ -22,4 +22,12 @@ def open_pool(workers: int, options: Mapping[str, Any], modules: Sequence[str]) 
         except BaseException:
             barrier.abort()  # leaving the block waits for the threads, and they for one another
             raise
-        yield Pool(lambda function, inputs: list(pool.map(function, inputs)))
+        yield Pool(lambda function, inputs: list(pool.map(function, inputs)), _code(workers))
+
+
+def _code(workers: int) -> Code:
+    return Code(
+        "list(pool.map({function}, {inputs}))",
+        imports=("from concurrent.futures import ThreadPoolExecutor",),
+        opens=(f"with ThreadPoolExecutor({workers}) as pool:",),
+    )
