@@ -77,13 +77,12 @@ def _compared(run: Run, judged: Judged) -> str:
     """What was held against which bounds: the cells, or the pools that were to be found."""
     statement, cell, over = judged.statement, judged.cell, judged.over
     is_ratio = statement.over is not None or statement.quantity == SPEEDUP
+    against: str | None
     if cell is None:
         workload, pool = _workload(statement.cell), pool_name(statement.cell.backend, statement.cell.workers)
-        over_ = statement.over
-        against = None if over_ is None else pool_name(over_.backend, over_.workers)
+        against = pool_name(statement.over.backend, statement.over.workers) if statement.over else None
     else:
-        workload, pool = cell["name"], _pool(run, cell)
-        against = None if over is None else _pool(run, over)
+        workload, pool, against = cell["name"], _pool(run, cell), _pool(run, over) if over else None
     quantity, say = _QUANTITIES[statement.quantity]
     pools = f"{pool} / {against or 'a plain loop'}" if is_ratio else pool
     return f"{workload}: {quantity}, {pools}, {_bounds(statement, _QUANTITIES[SPEEDUP][1] if is_ratio else say)}"

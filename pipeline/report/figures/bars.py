@@ -57,20 +57,13 @@ def draw(summary: pd.DataFrame, samples: pd.DataFrame, charts: Sequence[Chart]) 
     rounds = _rounds(summary, samples)
     for row, chart in enumerate(charts):
         bottom = total_height - _HEADING_IN - row * _ROW_IN - _TITLE_IN - _HEIGHT_IN
-        names = _names(chart)
-        published = pd.DataFrame({"name": names, "low": [bar.published_s for bar in chart.bars]})
-        published = published.assign(middle=published["low"], high=published["low"])
-        here = pd.DataFrame([rounds.get(bar.cell or "", {}) for bar in chart.bars], columns=["low", "middle", "high"])
-        here = here.assign(name=names)
-        sides = ((chart.author, published), ("here", here.dropna()))
-        for column, (where, bars) in enumerate(sides):
+        sides = ((shorten(chart.author, 16), _published(chart)), ("here", _measured(chart, rounds)))
+        for column, (where, seconds_s) in enumerate(sides):
             box = ((column * total_width / 2 + _LEFT_IN) / total_width, bottom / total_height)
             axes = figure.add_axes((*box, _WIDTH_IN / total_width, _HEIGHT_IN / total_height))
             axes.set_gid(f"panel_{row * 2 + column}")
-            axes.set_title(
-                f"{shorten(chart.title, 30)}: {shorten(where, 16)}", pad=12, x=-(_LEFT_IN - 0.12) / _WIDTH_IN
-            )
-            _put_bars(axes, chart, bars)
+            axes.set_title(f"{shorten(chart.title, 30)}: {where}", pad=12, x=-(_LEFT_IN - 0.12) / _WIDTH_IN)
+            _put_bars(axes, chart, seconds_s)
     for number, line in enumerate(reversed(textwrap.wrap(_NOTE, int(total_width / 0.085)))):
         y = (0.12 + number * 0.185) / total_height
         figure.text(left, y, line, size=SMALL_PT, color=MUTED, va="bottom")
@@ -87,44 +80,49 @@ def _rounds(summary: pd.DataFrame, samples: pd.DataFrame) -> dict[str, dict[str,
     return {str(cell): {str(name): value for name, value in row.items()} for cell, row in found.iterrows()}
 
 
-def _names(chart: Chart) -> list[str]:
-    backends = {bar.backend for bar in chart.bars}
-    if len(backends) == 1:
-        return [str(bar.workers) for bar in chart.bars]
-    return [pool_name(bar.backend, bar.workers) for bar in chart.bars]
+def _published(chart: Chart) -> pd.DataFrame:
+    """The chart's own bars, which have no spread."""
+    published = pd.DataFrame({"middle": [bar.published_s for bar in chart.bars]})
+    return published.assign(low=published["middle"], high=published["middle"])
+
+
+def _measured(chart: Chart, rounds: dict[str, dict[str, float]]) -> pd.DataFrame:
+    """The same bars here, by their places in the chart; those that were not measured are left out."""
+    measured = [rounds.get(bar.cell or "", {}) for bar in chart.bars]
+    return pd.DataFrame(measured, columns=["low", "middle", "high"]).dropna()
 
 
 def _put_bars(axes: Axes, chart: Chart, bars: pd.DataFrame) -> None:
+    """Bars of seconds at their places, with their spread and what they are."""
     import seaborn as sns
 
-    names = _names(chart)
+    kinds = {pool_name(bar.backend, 2).partition(" ")[2] for bar in chart.bars}
+    names = [str(bar.workers) if len(kinds) == 1 else pool_name(bar.backend, bar.workers) for bar in chart.bars]
+    places = range(len(names))
     axes.grid(visible=False, axis="x")
-    axes.set_xlim(-0.6, len(names) - 0.4)
-    axes.set_xticks(range(len(names)), names)
     if bars.empty:
-        axes.set_yticks([])
+        axes.set(xticks=[], yticks=[])
         axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", va="center", color=MUTED)
         return
-    palette = {name: look(bar.backend).colour for name, bar in zip(names, chart.bars, strict=True)}
     sns.barplot(
-        data=bars,
-        x="name",
+        data=bars.assign(place=bars.index),
+        x="place",
         y="middle",
-        order=names,
-        hue="name",
-        palette=palette,
+        order=places,
+        hue="place",
+        hue_order=places,
+        palette=[look(bar.backend).colour for bar in chart.bars],
         saturation=1,
         width=0.62,
+        dodge=False,
         errorbar=None,
         legend=False,
         ax=axes,
     )
-    kinds = {pool_name(bar.backend, 2).partition(" ")[2] for bar in chart.bars}
-    axes.set_xlabel(kinds.pop() if len(kinds) == 1 else "")
-    axes.set_ylabel("")
+    axes.set(xlabel=kinds.pop() if len(kinds) == 1 else "", ylabel="", xlim=(-0.6, len(names) - 0.4))
+    axes.set_xticks(places, names)
     set_seconds_from_zero(axes, [*bars["high"]])
-    for name, low, middle, high in bars[["name", "low", "middle", "high"]].itertuples(index=False):
-        place = names.index(name)
+    for place, low, middle, high in bars[["low", "middle", "high"]].itertuples():
         axes.plot([place, place], [low, high], color=INK, lw=1.4, solid_capstyle="butt")
         at: dict[str, Any] = {"textcoords": "offset points", "xytext": (0, 3), "ha": "center", "va": "bottom"}
         axes.annotate(seconds(middle), (place, high), **at, size=SMALL_PT, color=INK, annotation_clip=False)
