@@ -105,7 +105,7 @@ def _put_part(axes: Axes, part: str, share: float, begins: float, middle: float)
     axes.add_artist(Rectangle(place, max(share - gap, gap), _BAR_PT, color=colour, lw=0, zorder=2))
     seen = min(begins + share, most) - begins
     if seen >= _LEAST_SAID * most:
-        style: dict[str, Any] = {"ha": "center", "va": "center_baseline", "size": SMALL_PT - 1}
+        style: dict[str, Any] = {"ha": "center", "va": "center_baseline", "size": SMALL_PT - 1, "in_layout": False}
         axes.text(begins + seen / 2, middle, f"{share:.0%}", color=text_colour, **style)
 
 
