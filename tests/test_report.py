@@ -189,7 +189,7 @@ def test_a_journal_of_the_first_schema_is_still_reported(plain: Run) -> None:
         return {**record, "schema": 1} | ({"arms": arms} if arms else {})
 
     written = dict(report.files(Run(tuple(map(older, plain.records)))))
-    assert "Where the time goes" not in str(written["report.md"])
+    assert "## Where the time goes" not in str(written["report.md"])
 
 
 def test_the_configuration_is_what_was_asked_for(plain: Run, files: Files) -> None:

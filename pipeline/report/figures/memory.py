@@ -24,7 +24,7 @@ table has the same numbers."
 
 _NOTE = (
     "Medians: resident memory at its peak, added up over the processes, so pages that they share count for each. The "
-    "broad line is the Pareto front: the named pools are those that none with as little memory outruns."
+    "named pools are on the broad line, the Pareto front: no pool with as little memory is faster."
 )
 MOST_NAMED = 6
 MOST_POINTS = 24

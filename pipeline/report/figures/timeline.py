@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -39,7 +37,6 @@ _LANES = f"Of larger pools the {MOST_LANES} workers that began first."
 
 _HEAD_PT, _LANE_PT, _BAR_PT, _GAP_PT = 19.0, 11.0, 8.5, 9.0
 _WIDTH_IN = 5.0
-_DRAWN = ["worker", "start_s", "end_s", "computed_s"]
 _WAITING = 0.32
 """How opaque the part of a bar is that did not compute."""
 
@@ -127,20 +124,25 @@ def _put_lanes(axes: Axes, own: pd.DataFrame, top: float, lanes: int, colour: st
     floors = [top + (lane + 0.5) * _LANE_PT + _BAR_PT / 2 for lane in range(lanes)]
     axes.hlines(floors, 0, min(own["batch_s"].iloc[0], until_s), color=GRID, lw=1, zorder=1)
     hair_s = 0.7 * until_s / (_WIDTH_IN * 72)  # of paper, so that tasks are told apart
-    whole, computed = [], []
-    for worker, start_s, end_s, computed_s in own[_DRAWN].itertuples(index=False):
-        if worker < lanes and start_s < until_s:
-            share = 0.0 if math.isnan(computed_s) else min(1.0, computed_s / max(end_s - start_s, 1e-9))
-            ends_s = min(end_s, until_s)
-            ends_s = max(ends_s - hair_s, (start_s + ends_s) / 2)
-            whole.append(_rectangle(start_s, ends_s, floors[worker], _BAR_PT))
-            computed.append(_rectangle(start_s, ends_s, floors[worker], _BAR_PT * share))
-    for some, alpha in ((whole, _WAITING), (computed, 1.0)):
-        # One path for all of them: a page may have thousands.
-        axes.add_patch(PathPatch(Path.make_compound_path(*some), color=colour, alpha=alpha, lw=0, zorder=2))
+    shown = own[(own["worker"] < lanes) & (own["start_s"] < until_s)]
+    starts_s, full_s = shown["start_s"], shown["end_s"] - shown["start_s"]
+    seen_s = full_s.clip(upper=until_s - starts_s)
+    boxes = {
+        "left": starts_s,
+        "right": starts_s + (seen_s - hair_s).clip(lower=seen_s / 2),
+        "floor": [floors[worker] for worker in shown["worker"]],
+    }
+    share = (shown["computed_s"] / full_s).clip(0, 1).fillna(0.0)
+    for height, alpha in ((_BAR_PT, _WAITING), (share * _BAR_PT, 1.0)):
+        bars = _rectangles(pd.DataFrame(boxes).assign(height=height))
+        # No patch of the axes, whose limits are set: finding those of so long a path takes longer than drawing it.
+        axes.add_artist(PathPatch(bars, color=colour, alpha=alpha, lw=0, zorder=2))
 
 
-def _rectangle(left: float, right: float, floor: float, height: float) -> Path:
-    ceiling = floor - height
-    corners = [(left, floor), (left, ceiling), (right, ceiling), (right, floor), (left, floor)]
-    return Path(corners, closed=True)
+def _rectangles(boxes: pd.DataFrame) -> Path:
+    """One path for all of them: a page may have thousands."""
+    ceiling = boxes["floor"] - boxes["height"]
+    xs = boxes[["left", "left", "right", "right", "left"]].to_numpy().ravel()
+    ys = pd.concat([boxes["floor"], ceiling, ceiling, boxes["floor"], boxes["floor"]], axis=1).to_numpy().ravel()
+    codes = [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY] * len(boxes)
+    return Path(list(zip(xs, ys, strict=True)), codes)
