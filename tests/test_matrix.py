@@ -192,7 +192,7 @@ def test_without_a_sweep_the_one_cell_is_that_of_hydras_run(
         ("env.X=1", "env.X=1: there is no key 'env.X'; +env.X=1 adds it"),
         ("workers.x=1", "there is no key 'workers.x'; workers has no keys"),
         ("foo@bar=1", "foo@bar=1: there is no key 'foo'; there are backend, claims, cluster, env"),
-        ("workload=cpuu", "workload=cpuu: there is no workload 'cpuu'; did you mean cpu? There are cpu, function"),
+        ("workload=cpuu", "workload=cpuu: there is no workload 'cpuu'; did you mean cpu? There are cpu, forest"),
         ("workload=cpu,cpuu", "there is no workload 'cpuu'; did you mean cpu?"),
         ("workload=", "there is no workload ''; there are cpu"),
         ("workload=null", "workload=null: workload is chosen by name; write workload=NAME"),
