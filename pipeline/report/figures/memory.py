@@ -13,7 +13,7 @@ from ...tables import Tables
 from .labels import Label, put_labels, spread
 from .layout import Frame, draw_nothing, lay_out
 from .lines import dashes_of
-from .panels import Panel, as_floats, few, panels_of, pool_labels, put_y_label
+from .panels import LEFT_IN, Panel, as_floats, few, panels_of, pool_labels, put_y_label, rows_of
 from .scales import set_bytes, set_times
 from .style import CHARACTER_IN, GRID, INK, MUTED, PAPER, SMALL_PT, look
 
@@ -29,7 +29,7 @@ _NOTE = (
 MOST_NAMED = 6
 MOST_POINTS = 24
 
-_LEFT_IN, _HEIGHT_IN, _WIDTH_IN = 0.86, 2.9, 3.5
+_HEIGHT_IN, _WIDTH_IN = 2.9, 3.5
 _LABEL_GAP_PT = SMALL_PT * 1.3
 _LEAST_FLAT = 0.35
 """Of the width, so much of the front's last step has room for its name."""
@@ -38,12 +38,11 @@ _LEAST_FLAT = 0.35
 def draw(tables: Tables) -> Figure:
     """The summary's peak memory and speed-up of each cell; of very many cells of a line, some far from one another."""
     panels, notes = panels_of(tables.summary)
-    points = {panel.workload: _points(panel) for panel in panels}
-    points = {workload: rows for workload, rows in points.items() if not rows.empty}
+    points = rows_of(panels, _points)
     if not points:
         return draw_nothing(TITLE, "no memory was recorded")
     longest = max(len(text) for rows in points.values() for text in rows["line"])
-    frame = Frame(_WIDTH_IN, left=_LEFT_IN, right=0.42 + longest * CHARACTER_IN)
+    frame = Frame(_WIDTH_IN, left=LEFT_IN, right=0.42 + longest * CHARACTER_IN)
     figure, drawn = lay_out(TITLE, list(points), frame, [_HEIGHT_IN] * len(points), [_NOTE, *notes])
     for axes, rows in zip(drawn, points.values(), strict=True):
         _put_points(axes, rows)
@@ -55,7 +54,7 @@ def draw(tables: Tables) -> Figure:
 
 
 def _points(panel: Panel) -> pd.DataFrame:
-    """The rows that get points, the plain loop's first; `on_front` and `named` tell those of the front."""
+    """The rows that get points, the plain loop's first; those of the front to be named are `named`."""
     own = panel.anchor.to_frame().T.assign(line="plain loop")
     rows = as_floats(pd.concat([own, panel.rows]), "peak_rss_bytes", "speedup")
     if len(rows) <= 1:
@@ -64,7 +63,7 @@ def _points(panel: Panel) -> pd.DataFrame:
     named = few(front, MOST_NAMED, "speedup")["cell"]
     spread_out = pd.concat([few(line, MOST_POINTS) for _, line in rows.groupby("line", sort=False)])
     rows = rows[rows["cell"].isin({*spread_out["cell"], *front["cell"]})].assign(label=pool_labels)
-    return rows.assign(on_front=rows["cell"].isin(front["cell"]), named=rows["cell"].isin(named))
+    return rows.assign(named=rows["cell"].isin(named))
 
 
 def _front(rows: pd.DataFrame) -> pd.DataFrame:

@@ -23,7 +23,8 @@ MOST_CHARACTERS = 30
 
 _SAID = ["workload", "backend", "workers", "variant", "status"]
 
-_LEFT_IN = 0.86
+LEFT_IN = 0.86
+"""Left of the axes, for ticks and what they count."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def draw_panels(summary: pd.DataFrame, title: str, y_label: str, put_data: PutDa
     columns = min(2, len(panels))
     width, height = (4.6, 3.0) if columns == 1 else (3.35, 2.5)
     longest = max(len(text) for panel in panels for text in ["plain loop", *panel.rows["line"]])
-    frame = Frame(width, left=_LEFT_IN, right=0.42 + longest * CHARACTER_IN)
+    frame = Frame(width, left=LEFT_IN, right=0.42 + longest * CHARACTER_IN)
     headings = [panel.workload for panel in panels]
     said = [*notes, *more, *_not_drawn(summary)]
     figure, drawn = lay_out(title, headings, frame, [height] * len(panels), said)
@@ -98,6 +99,12 @@ def panels_of(summary: pd.DataFrame) -> tuple[list[Panel], list[str]]:
     if lines_left_out:
         notes.append(f"Of each workload, the {MOST_LINES} lines that reach the highest speed-up; the table has all.")
     return panels, notes
+
+
+def rows_of(panels: Sequence[Panel], pick: Callable[[Panel], pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """What is picked of each panel, by its workload; panels of which nothing is are left out."""
+    picked = {panel.workload: pick(panel) for panel in panels}
+    return {workload: rows for workload, rows in picked.items() if not rows.empty}
 
 
 def _lines(pools: Sequence[tuple[str, str]]) -> list[str]:

@@ -15,7 +15,7 @@ from ...wording import seconds
 from ..where_time_goes import PARTS
 from .layout import MARGIN_IN, TITLE_IN, Frame, draw_nothing, lay_out
 from .legend import Entry, put_legend, wrap
-from .panels import Panel, few, panels_of, pool_labels
+from .panels import Panel, few, panels_of, pool_labels, rows_of
 from .scales import set_parts
 from .style import CHARACTER_IN, INK, MUTED, SMALL_PT
 from .style import PARTS as COLOURS
@@ -42,8 +42,7 @@ _FURTHEST, _LEAST_SAID, _LEAST_DRAWN, _ROUNDING = 1.4, 0.1, 0.002, 0.005
 def draw(tables: Tables) -> Figure:
     """The summary's parts of each cell; of many cells of a line, the fastest and some far from it."""
     panels, notes = panels_of(tables.summary)
-    bars = {panel.workload: _bars(panel) for panel in panels}
-    bars = {workload: rows for workload, rows in bars.items() if not rows.empty}
+    bars = rows_of(panels, _bars)
     if not bars:
         return draw_nothing(TITLE, "no batch was instrumented")
     everything = pd.concat(bars.values())
