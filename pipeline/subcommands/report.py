@@ -39,5 +39,5 @@ def draw(folder: Path) -> int:
         if root is not None:
             outputs.write(root / "index.html", history.page(root))
     say(f"{summary_text(findings)}\nreport: {folder / 'report.html'}")
-    ended = {each.status for each in (*run_.evidence.values(), *run_.matches.values())}
+    ended = {each.status for each in (*findings.run.evidence.values(), *findings.run.matches.values())}
     return SOME_NOT_MEASURED if ended - {"measured", "unsupported"} else ALL_MEASURED
