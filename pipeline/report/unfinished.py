@@ -22,8 +22,7 @@ class Unfinished:
 
 def describe(run: Run) -> Unfinished | None:
     """`None` for a run that is finished. The run's texts have to be as measured: its cells' ids stand for them."""
-    reason = next((record["reason"] for record in reversed(run.records) if record["kind"] == "end"), None)
-    if reason == "finished":
+    if run.is_finished:
         return None
     done, count = _done(run), len(run.measured)
     cells = "1 cell" if count == 1 else f"{count:,} cells"

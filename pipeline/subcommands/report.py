@@ -40,4 +40,4 @@ def draw(folder: Path) -> int:
             outputs.write(root / "index.html", history.page(root))
     say(f"{summary_text(findings)}\nreport: {folder / 'report.html'}")
     ended = {each.status for each in (*findings.run.evidence.values(), *findings.run.matches.values())}
-    return SOME_NOT_MEASURED if ended - {"measured", "unsupported"} else ALL_MEASURED
+    return ALL_MEASURED if run_.is_finished and ended <= {"measured", "unsupported"} else SOME_NOT_MEASURED
