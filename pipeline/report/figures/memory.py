@@ -10,12 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...tables import Tables
+from ...wording import factor, memory
 from .labels import Label, put_labels, spread
 from .layout import Frame, draw_nothing, lay_out
 from .lines import dashes_of
 from .panels import LEFT_IN, Panel, as_floats, few, panels_of, pool_labels, put_y_label, rows_of
 from .scales import set_bytes, set_times
 from .style import CHARACTER_IN, GRID, INK, MUTED, PAPER, SMALL_PT, look
+from .told import tell
 
 TITLE = "Memory against speed-up"
 ALT = "Scatter chart of the speed-up over a plain loop against the peak memory of all processes, one point a cell, \
@@ -77,8 +79,9 @@ def _put_points(axes: Axes, rows: pd.DataFrame) -> None:
 
     backends = dict(zip(rows["line"], rows["backend"], strict=True))
     looks = {backend: look(backend) for backend in backends.values()}
+    ordered = rows.sort_values("workers", kind="stable")
     common: dict[str, Any] = {
-        "data": rows.sort_values("workers", kind="stable"),
+        "data": ordered,
         "x": "peak_rss_bytes",
         "y": "speedup",
         "hue": "backend",
@@ -91,6 +94,8 @@ def _put_points(axes: Axes, rows: pd.DataFrame) -> None:
     sns.lineplot(**common, style="line", dashes=dashes_of(backends), estimator=None, sort=False, linewidth=1.4)
     markers = {backend: each.marker for backend, each in looks.items()}
     sns.scatterplot(**common, style="backend", markers=markers, s=42, linewidth=0, zorder=4)
+    values = zip(pool_labels(ordered, most=100), ordered["speedup"], ordered["peak_rss_bytes"], strict=True)
+    tell(axes.collections[-1], [f"{pool}: {factor(times)}x with {memory(count)}" for pool, times, count in values])
     axes.axhline(1, color=MUTED, lw=1.2, ls=(0, (4, 3)), zorder=1)
 
 

@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...tables import Tables
+from ...wording import factor
 from ..these_trials import SAID
 from .labels import Label
-from .lines import put_lines
+from .lines import Values, put_lines
 from .panels import Panel, as_floats, draw_panels
 from .scales import set_times
 from .style import GRID, MUTED, PAPER, SMALL_PT
@@ -23,6 +24,7 @@ intervals, the ideal line (speed-up = workers) and a line at 1; one panel a work
 numbers."
 
 _NOTE = "Points are medians over rounds, bars their 95% intervals."
+_VALUES = Values("speedup", "speedup_low", "speedup_high", lambda times: f"{factor(times)}x", "95% interval")
 _NO_INTERVAL = "Open markers have no interval yet: too few rounds."
 _THESE_ONLY = f"hold for these trials only: {SAID}."
 
@@ -35,7 +37,7 @@ def draw(tables: Tables) -> Figure:
         most = max(panel.counts)
         span = axes.get_xlim()
         axes.plot(span, span, color=GRID, lw=5, zorder=0.5, solid_capstyle="butt")
-        labels = put_lines(axes, rows, "speedup", "speedup_low", "speedup_high")
+        labels = put_lines(axes, rows, _VALUES)
         finite = [*rows["speedup"], *rows["speedup_low"], *rows["speedup_high"]]
         values = [value for value in finite if 0 < value < math.inf]
         set_times(axes, values, min(most, 4 * max([*values, 1.0])) * 1.15)
