@@ -13,7 +13,8 @@ import pytest
 from pipeline import tables
 from pipeline.evidence import Run
 from pipeline.report import figures, page
-from pipeline.report.figures import Drawing, timeline
+from pipeline.report.figures import Drawing, timeline, told
+from pipeline.wording import factor, pool_name, seconds
 
 from . import recorded
 from .recorded import Told, Work
@@ -45,6 +46,10 @@ def texts(drawing: Drawing) -> list[str]:
     return [element.text or "" for element in ET.fromstring(drawing.svg).iter(f"{SVG}text")]
 
 
+def titles(drawing: Drawing) -> list[str]:
+    return [element.text or "" for element in ET.fromstring(drawing.svg).iter(f"{SVG}title")]
+
+
 def changed(run: Run, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Run:
     """With every arm of every trial changed."""
     return Run(
@@ -72,6 +77,38 @@ def drawn(run: Run) -> dict[str, Drawing]:
 def test_every_figure_is_drawn_alike_again(run: Run, drawn: dict[str, Drawing]) -> None:
     assert tuple(drawn) == figures.NAMES
     assert draw_all(run) == drawn
+
+
+def test_every_cell_tells_its_values(run: Run, drawn: dict[str, Drawing]) -> None:
+    """In a title of each mark, as the summary has them."""
+    for name, shape in (
+        ("run_time", "X: B, middle 80% "),
+        ("speedup", "X: Sx, 95% interval "),
+        ("memory", "X: Sx with "),
+    ):
+        told = titles(drawn[name])
+        for row in tables.summarise(run).iloc[1:].to_dict("records"):
+            named = shape.replace("X", pool_name(row["backend"], row["workers"])).replace("B", seconds(row["batch_s"]))
+            assert sum(each.startswith(named.replace("S", factor(row["speedup"]))) for each in told) == 1, named
+    assert len(titles(drawn["timeline"])) == 3 * 16  # tasks of the loop, of threads and of processes
+    assert "8 threads: imbalance 0%" not in " ".join(titles(drawn["where_time_goes"]))  # nothing to point at
+
+
+def test_what_a_mark_tells_is_text_whatever_it_names() -> None:
+    """And stays so on the page."""
+    drawing = draw("speedup", Work([Told(HOSTILE, 2, 1.5)]))
+    (told,) = titles(drawing)
+    assert told.startswith('2 <script>alert(1)</script> $x$ & "q" long')
+    (svg,) = page.inline(drawing)
+    assert "&lt;script&gt;" in svg
+    assert "<script" not in svg
+
+
+def test_marks_that_were_not_all_drawn_tell_nothing() -> None:
+    """Rather than each the values of another."""
+    svg = '  <g id="told_0">\n    <use x="1"/>\n    <use x="2"/>\n  </g>\n'
+    assert told.put_texts(svg, [("one", "two")]).count("<title>") == 2
+    assert told.put_texts(svg, [("one", "two", "three")]) == svg.replace(' id="told_0"', "")
 
 
 def test_bars_have_the_parts_and_the_times_they_are_parts_of(drawn: dict[str, Drawing]) -> None:

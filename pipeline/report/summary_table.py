@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +60,7 @@ def make_table(summary: pd.DataFrame, chosen: Collection[str]) -> Table:
     ]
     loops = summary.drop_duplicates("workload")
     anchors = set(loops["cell"])
-    computing = {loop["workload"] for loop in loops.to_dict("records") if _computes(loop)}
+    computing = {loop["workload"] for loop in loops.to_dict("records") if computes(loop)}
     for record in records:
         # What waits overlaps beyond the cores: there it means nothing what share of them it got.
         record["of_capacity"] = record["capacity_efficiency"] if record["workload"] in computing else None
@@ -83,9 +83,10 @@ def _kind(record: Cell, chosen: Collection[str], anchors: Collection[str]) -> st
     return "anchor" if record["cell"] in anchors else ""
 
 
-def _computes(loop: Cell) -> bool:
+def computes(loop: Mapping[Any, Any]) -> bool:
+    """Whether a plain loop, a row of the summary, keeps a core busy, so that its pools compete for them."""
     known = not (pd.isna(loop["cpu_s"]) or pd.isna(loop["serial_s"]))
-    return known and loop["cpu_s"] > CPU_BOUND * loop["serial_s"]
+    return known and bool(loop["cpu_s"] > CPU_BOUND * loop["serial_s"])
 
 
 def _text(key: str) -> _Say:

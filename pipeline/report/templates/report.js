@@ -153,7 +153,9 @@
       const text = code.textContent;
       button.textContent = await navigator.clipboard.writeText(text).then(() => "Copied", () => "Select and copy it");
     });
-    code.before(button);
+    const around = make("div", { className: "code" });
+    code.replaceWith(around);
+    around.append(code, button);
   };
 
   // On paper nothing can be opened.
