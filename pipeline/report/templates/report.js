@@ -40,7 +40,7 @@
     const sort = (column) => {
       const was = heads[column].ariaSort;
       for (const head of heads) head.removeAttribute("aria-sort");
-      const way = { ascending: "descending", descending: null }[was] ?? (was ? null : "ascending");
+      const way = { ascending: "descending", descending: "" }[was] ?? "ascending";
       let sorted = groups;
       if (way) {
         heads[column].ariaSort = way;
@@ -83,17 +83,26 @@
 
   const tip = make("div", { className: "tip", hidden: true });
   tip.setAttribute("role", "status");
+  let told = null;
+
   const hide = () => {
-    all(".told.on").forEach((mark) => mark.classList.remove("on"));
+    told?.classList.remove("on");
+    told = null;
     tip.hidden = true;
   };
 
   const tell = (mark) => {
     hide();
+    told = mark;
     mark.classList.add("on");
     tip.textContent = mark.dataset.tip;
     tip.hidden = false;
-    const place = mark.getBoundingClientRect();
+    put();
+  };
+
+  const put = () => {
+    if (!told) return;
+    const place = told.getBoundingClientRect();
     const { width, height } = tip.getBoundingClientRect();
     const room = document.documentElement.clientWidth - width - 8;
     const above = place.top - height - 8;
@@ -127,6 +136,7 @@
       if (event.key in steps) {
         event.preventDefault();
         current = Math.max(0, Math.min(current + steps[event.key], marks.length - 1));
+        marks[current].scrollIntoView({ block: "nearest" });
         tell(marks[current]);
       }
     });
@@ -168,7 +178,7 @@
     for (const each of opened) each.open = false;
   });
   addEventListener("keydown", (event) => event.key === "Escape" && hide());
-  addEventListener("scroll", hide, { passive: true });
+  addEventListener("scroll", put, { passive: true });
 
   all("table[data-sortable]").forEach(makeSortable);
   all("[data-filters]").forEach(makeFilter);
