@@ -13,7 +13,7 @@ import pytest
 from pipeline import tables
 from pipeline.evidence import Run
 from pipeline.report import figures, page
-from pipeline.report.figures import Drawing, timeline, told
+from pipeline.report.figures import Drawing, panels, timeline, told
 from pipeline.wording import factor, pool_name, seconds
 
 from . import recorded
@@ -81,15 +81,14 @@ def test_every_figure_is_drawn_alike_again(run: Run, drawn: dict[str, Drawing]) 
 
 def test_every_cell_tells_its_values(run: Run, drawn: dict[str, Drawing]) -> None:
     """In a title of each mark, as the summary has them."""
-    for name, shape in (
-        ("run_time", "X: B, middle 80% "),
-        ("speedup", "X: Sx, 95% interval "),
-        ("memory", "X: Sx with "),
-    ):
-        told = titles(drawn[name])
-        for row in tables.summarise(run).iloc[1:].to_dict("records"):
-            named = shape.replace("X", pool_name(row["backend"], row["workers"])).replace("B", seconds(row["batch_s"]))
-            assert sum(each.startswith(named.replace("S", factor(row["speedup"]))) for each in told) == 1, named
+    for row in tables.summarise(run).iloc[1:].to_dict("records"):
+        pool, times = pool_name(row["backend"], row["workers"]), f"{factor(row['speedup'])}x"
+        for name, said in (
+            ("run_time", f"{pool}: {seconds(row['batch_s'])}, middle 80% "),
+            ("speedup", f"{pool}: {times}, 95% interval "),
+            ("memory", f"{pool}: {times} with "),
+        ):
+            assert sum(each.startswith(said) for each in titles(drawn[name])) == 1, said
     assert len(titles(drawn["timeline"])) == 3 * 16  # tasks of the loop, of threads and of processes
     assert "8 threads: imbalance 0%" not in " ".join(titles(drawn["where_time_goes"]))  # nothing to point at
 
@@ -109,6 +108,26 @@ def test_marks_that_were_not_all_drawn_tell_nothing() -> None:
     svg = '  <g id="told_0">\n    <use x="1"/>\n    <use x="2"/>\n  </g>\n'
     assert told.put_texts(svg, [("one", "two")]).count("<title>") == 2
     assert told.put_texts(svg, [("one", "two", "three")]) == svg.replace(' id="told_0"', "")
+
+
+def test_the_capacity_is_drawn_where_the_work_computes() -> None:
+    """What waits is not held back by it."""
+    for computing, drawn in ((0.9, True), (0.1, False)):
+        run = recorded.run(Work([Told("process", n, 1.5) for n in (1, 2, 4)], computing=computing))
+        offered = [each | ({"capacity": [1.6] * 8} if each["kind"] == "trial" else {}) for each in run.records]
+        drawing = draw_run("speedup", Run(tuple(offered)))
+        assert ("capacity" in texts(drawing)) == ("Dotted" in drawing.caption) == drawn
+
+
+def test_of_very_many_cells_some_are_drawn_and_it_is_said() -> None:
+    """All lines, each to its ends."""
+    methods = [{"start_method": each} for each in ("fork", "spawn", "forkserver")]
+    cells = [Told("process", n, n**0.3, trials=1, rounds=1, options=each) for n in range(1, 301) for each in methods]
+    drawing = draw("run_time", Work(cells))
+    said = titles(drawing)
+    assert 500 < len(said) <= panels.MOST_DRAWN
+    assert "Of each line, the fastest cell and up to 199 far from it; summary.csv has all." in drawing.caption
+    assert sum(each.startswith(("1 process ", "300 processes ")) for each in said) == 6
 
 
 def test_bars_have_the_parts_and_the_times_they_are_parts_of(drawn: dict[str, Drawing]) -> None:
