@@ -14,7 +14,7 @@ from ...wording import factor, memory
 from .labels import Label, put_labels, spread
 from .layout import Frame, draw_nothing, lay_out
 from .lines import dashes_of
-from .panels import LEFT_IN, Panel, as_floats, few, panels_of, pool_labels, put_y_label, rows_of
+from .panels import LEFT_IN, Panel, as_floats, few, most_of_a_line, panels_of, pool_labels, put_y_label, rows_of
 from .scales import set_bytes, set_times
 from .style import CHARACTER_IN, GRID, INK, MUTED, PAPER, SMALL_PT, look
 from .told import tell
@@ -40,9 +40,12 @@ _LEAST_FLAT = 0.35
 def draw(tables: Tables) -> Figure:
     """The summary's peak memory and speed-up of each cell; of very many cells of a line, some far from one another."""
     panels, notes = panels_of(tables.summary)
-    points = rows_of(panels, _points)
+    most = min(MOST_POINTS, most_of_a_line(panels))
+    points = rows_of(panels, lambda panel: _points(panel, most))
     if not points:
         return draw_nothing(TITLE, "no memory was recorded")
+    if any((panel.rows["line"].value_counts() > most).any() for panel in panels):
+        notes = [*notes, "Of very many cells some are drawn, far from one another; summary.csv has all."]
     longest = max(len(text) for rows in points.values() for text in rows["line"])
     frame = Frame(_WIDTH_IN, left=LEFT_IN, right=0.42 + longest * CHARACTER_IN)
     figure, drawn = lay_out(TITLE, list(points), frame, [_HEIGHT_IN] * len(points), [_NOTE, *notes])
@@ -55,15 +58,15 @@ def draw(tables: Tables) -> Figure:
     return figure
 
 
-def _points(panel: Panel) -> pd.DataFrame:
-    """The rows that get points, the plain loop's first; those of the front to be named are `named`."""
+def _points(panel: Panel, most: int) -> pd.DataFrame:
+    """The rows that get points, the plain loop's first, so many of a line; those of the front to name are `named`."""
     own = panel.anchor.to_frame().T.assign(line="plain loop")
     rows = as_floats(pd.concat([own, panel.rows]), "peak_rss_bytes", "speedup")
     if len(rows) <= 1:
         return rows.iloc[:0]
-    front = _front(rows)
+    front = few(_front(rows), most, "speedup")
     named = few(front, MOST_NAMED, "speedup")["cell"]
-    spread_out = pd.concat([few(line, MOST_POINTS) for _, line in rows.groupby("line", sort=False)])
+    spread_out = pd.concat([few(line, most) for _, line in rows.groupby("line", sort=False)])
     rows = rows[rows["cell"].isin({*spread_out["cell"], *front["cell"]})].assign(label=pool_labels)
     return rows.assign(named=rows["cell"].isin(named))
 

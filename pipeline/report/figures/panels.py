@@ -106,15 +106,20 @@ def panels_of(summary: pd.DataFrame) -> tuple[list[Panel], list[str]]:
 
 def _thin(panels: Sequence[Panel]) -> tuple[list[Panel], list[str]]:
     """With as many cells of each line as there is room for, and what a caption says then."""
-    lines = sum(len(panel.rows["line"].unique()) for panel in panels)
     if sum(len(panel.rows) for panel in panels) <= MOST_DRAWN:
         return list(panels), []
-    most = MOST_DRAWN // lines
+    most = most_of_a_line(panels)
     thinned = [
         replace(panel, rows=pd.concat([few(line, most) for _, line in panel.rows.groupby("line", sort=False)]))
         for panel in panels
     ]
     return thinned, [f"Of each line, the fastest cell and up to {most - 1:,} far from it; summary.csv has all."]
+
+
+def most_of_a_line(panels: Sequence[Panel]) -> int:
+    """How many cells of each line there is room for."""
+    lines = sum(len(panel.rows["line"].unique()) for panel in panels)
+    return MOST_DRAWN // max(lines, 1)
 
 
 def rows_of(panels: Sequence[Panel], pick: Callable[[Panel], pd.DataFrame]) -> dict[str, pd.DataFrame]:
