@@ -117,7 +117,7 @@ def test_paper_has_all_of_it_and_no_buttons(plain: Path, visit: Open, scripts: b
     assert {round(float(sheet.mediabox.width)) for sheet in sheets} == {595}
     assert len(folded) > 20
     assert [text for text in folded if _squeezed(text) not in printed] == []
-    assert "Useit" in printed
+    assert "Repeatitpython-mpipeline" in printed
     assert "Darkcolours" not in printed
     assert "Copy" not in printed
     assert page.locator("#method ~ details").get_attribute("open") is None
@@ -130,7 +130,10 @@ def _squeezed(text: str) -> str:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_nothing_is_cut_on_paper(plain: Path, visit: Open, name: str) -> None:
-    page = visit(plain / name, width=A4_PX, dark=True).page
+    """And it is dark for nobody."""
+    page = visit(plain / name, width=A4_PX).page
+    page.locator("#theme").click()
+    assert not _lightness(page)
     page.emulate_media(media="print")
     assert page.evaluate("document.documentElement.scrollWidth") == A4_PX
     assert _lightness(page)

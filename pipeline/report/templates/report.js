@@ -6,7 +6,7 @@
   const make = (name, properties) => Object.assign(document.createElement(name), properties);
 
   const UNITS = { ns: 1e-9, "µs": 1e-6, ms: 1e-3, s: 1, B: 1, kB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12, "%": 0.01, x: 1 };
-  const NUMBER = /^(-?[\d,]*\.?\d+(?:e[-+]?\d+)?) ?(?:(ns|µs|ms|s|B|kB|MB|GB|TB|%|x)(?=$|[ †])|(?=$|†| to | ?\[| ?↑))/;
+  const NUMBER = /^(-?[\d,]*\.?\d+(?:e[-+]?\d+)?) ?(?:(ns|µs|ms|s|B|kB|MB|GB|TB|%|x)(?=$|[ \u2020])|(?=$|\u2020| to | ?\[| ?\u2191))/;
   const [A_NUMBER, WORDS, NOTHING] = [0, 1, 2];
 
   // What a text is and what it is sorted by; of an interval, its lower end.
