@@ -121,7 +121,7 @@
     }
     panel.tabIndex = 0;
     panel.setAttribute("role", "group");
-    panel.setAttribute("aria-label", `${panel.querySelector("svg").getAttribute("aria-label")} Arrow keys tell values.`);
+    panel.setAttribute("aria-label", `${panel.querySelector("svg").getAttribute("aria-label")} (arrow keys tell values)`);
     let current = 0;
     const steps = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity };
     panel.addEventListener("pointerover", (event) => {
