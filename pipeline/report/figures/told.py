@@ -9,9 +9,6 @@ from html import escape
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
-MARK = '<g class="told">'
-"""How each mark that tells something begins in an SVG; a `<title>` follows."""
-
 _GROUP = re.compile(r'^( *)<g id="told_(\d+)">\n(.*?)^\1</g>\n', re.DOTALL | re.MULTILINE)
 _MARKER = re.compile(r"^ *<use [^<>]*/>\n", re.MULTILINE)
 _PATH = re.compile(r'^ *<path d="([^"]*)"([^<>]*)/>\n', re.MULTILINE)
@@ -70,4 +67,4 @@ def _shapes(path: re.Match[str], texts: Sequence[str]) -> str:
 
 def _marks(marks: Sequence[str], texts: Sequence[str]) -> Iterator[str]:
     for mark, text in zip(marks, texts, strict=True):
-        yield f"{MARK}<title>{escape(text, quote=False)}</title>{mark.strip()}</g>\n"
+        yield f'<g class="told"><title>{escape(text, quote=False)}</title>{mark.strip()}</g>\n'
