@@ -54,16 +54,15 @@ _Say = Callable[[Cell], str]
 
 def make_table(summary: pd.DataFrame, chosen: Collection[str]) -> Table:
     """A row a cell; columns that would say nothing are left out."""
-    records: list[Cell] = [
-        {str(key): None if value is None or value is pd.NA else value for key, value in record.items()}
-        for record in summary.head(MOST_ROWS).to_dict("records")
-    ]
     loops = summary.drop_duplicates("workload")
     anchors = set(loops["cell"])
-    computing = {loop["workload"] for loop in loops.to_dict("records") if computes(loop)}
-    for record in records:
-        # What waits overlaps beyond the cores: there it means nothing what share of them it got.
-        record["of_capacity"] = record["capacity_efficiency"] if record["workload"] in computing else None
+    # What waits overlaps beyond the cores: there it means nothing what share of them it got.
+    waiting = {loop["workload"] for loop in loops.to_dict("records") if not computes(loop)}
+    shares = summary["capacity_efficiency"].mask(summary["workload"].isin(waiting))
+    records: list[Cell] = [
+        {str(key): None if value is None or value is pd.NA else value for key, value in record.items()}
+        for record in summary.assign(of_capacity=shares).head(MOST_ROWS).to_dict("records")
+    ]
     columns = [(column, say) for column, say, always in _COLUMNS if always or any(say(record) for record in records)]
     if len(anchors) == 1:
         columns = columns[1:]
