@@ -41,6 +41,7 @@ pins: $(VENV)/.made  ## renew requirements/*.txt from pyproject.toml
 	$(COMPILE) pyproject.toml --extra test --extra ray --constraint requirements/test.txt --output-file requirements/ray.txt
 	$(COMPILE) pyproject.toml --extra test --extra truth --constraint requirements/ray.txt --output-file requirements/truth.txt
 	$(COMPILE) pyproject.toml --extra test --extra forest --constraint requirements/test.txt --output-file requirements/forest.txt
+	$(COMPILE) pyproject.toml --extra test --extra browser --constraint requirements/test.txt --output-file requirements/browser.txt
 	@! grep '://' requirements/*.txt  # whoever installs chooses where from
 
 clean:  ## remove what make and the tools made; outputs/ stays
@@ -70,6 +71,10 @@ $(VENV)/.truth: $(VENV)/.test requirements/truth.txt
 
 $(VENV)/.forest: $(VENV)/.test requirements/forest.txt
 	@$(INSTALL) requirements/forest.txt
+	@touch $@
+
+$(VENV)/.browser: $(VENV)/.test requirements/browser.txt
+	@$(INSTALL) requirements/browser.txt
 	@touch $@
 
 $(VENV)/.ray: $(VENV)/.test requirements/ray.txt

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -13,7 +13,7 @@ from .plan import ALPHA
 
 STARVED, CROWDED, STOLEN, THROTTLED = "starved", "crowded", "stolen", "throttled"
 NOT_REPEATABLE, IMPOSSIBLE, OVERSUBSCRIBED = "not repeatable", "impossible", "oversubscribed"
-NOISY, DRIFTING, IDLE = "noisy", "drifting", "idle workers"
+NOISY, DRIFTING, IDLE, UNCOMPARED = "noisy", "drifting", "idle workers", "answers not compared"
 
 SHARED = frozenset({STARVED, CROWDED, STOLEN})
 """Others had a part of the machine: more workers then get a larger share of it, whatever they would get alone."""
@@ -42,16 +42,15 @@ def find(cell: Record, evidence: Evidence, room: Room) -> list[Flag]:
     """
     if not evidence.trials:
         return []
-    return [flag for finder in _FINDERS for flag in finder(cell, evidence, room)]
+    return [Flag(name, detail) for name, finder in _FINDERS.items() for detail in finder(cell, evidence, room)]
 
 
 def is_unfit(cell: Record, evidence: Evidence) -> bool:
     """Whether the cell is left out of the verdict."""
-    finders = (_throttled, _not_repeatable)
-    return bool(evidence.trials) and any(list(finder(cell, evidence, Room(1, 1, 1))) for finder in finders)
+    return bool(evidence.trials) and any(list(_FINDERS[name](cell, evidence, Room(1, 1, 1))) for name in UNFIT)
 
 
-def _starved(cell: Record, evidence: Evidence, room: Room) -> Iterator[Flag]:
+def _starved(cell: Record, evidence: Evidence, room: Room) -> Iterator[str]:
     capacity = evidence.capacity
     if capacity is None:
         return
@@ -59,63 +58,62 @@ def _starved(cell: Record, evidence: Evidence, room: Room) -> Iterator[Flag]:
     if min(cell["workers"], room.whole_cores) >= 2:
         least = max(least, thresholds.LEAST_CAPACITY)
     if capacity.estimate < least:
-        yield Flag(STARVED, f"the machine offered {capacity.estimate:.2f} of {min(cell['workers'], room.cores)} cores")
+        yield f"the machine offered {capacity.estimate:.2f} of {min(cell['workers'], room.cores)} cores"
 
 
-def _crowded(cell: Record, evidence: Evidence, room: Room) -> Iterator[Flag]:
+def _crowded(cell: Record, evidence: Evidence, room: Room) -> Iterator[str]:
     others = _share(evidence.trials, "busy_s", minus_own=True)
     if others is not None and others / room.cores > thresholds.OTHERS_SHARE:
-        yield Flag(CROWDED, f"others used {others / room.cores:.0%} of the cores")
+        yield f"others used {others / room.cores:.0%} of the cores"
 
 
-def _stolen(cell: Record, evidence: Evidence, room: Room) -> Iterator[Flag]:
+def _stolen(cell: Record, evidence: Evidence, room: Room) -> Iterator[str]:
     share = _share(evidence.trials, "steal_s")
     if share is not None and share / room.cores > thresholds.STOLEN_SHARE:
-        yield Flag(STOLEN, f"the hypervisor gave {share / room.cores:.0%} of the cores to others")
+        yield f"the hypervisor gave {share / room.cores:.0%} of the cores to others"
 
 
-def _noisy(cell: Record, evidence: Evidence, room: Room) -> Iterator[Flag]:
+def _noisy(cell: Record, evidence: Evidence, room: Room) -> Iterator[str]:
     pressure, used = _pressure(evidence.trials), evidence.cores_used("anchor")
     waits_for_itself = used is not None and used > thresholds.SEVERAL_CORES
     if pressure is not None and pressure > thresholds.PRESSURE_SHARE and not waits_for_itself:
-        yield Flag(NOISY, f"while the plain loop ran, others waited for a core for {pressure:.0%} of the time")
+        yield f"while the plain loop ran, others waited for a core for {pressure:.0%} of the time"
         return
     spread = _anchor_variation(evidence.trials)
     if spread is not None and spread > thresholds.ANCHOR_VARIATION:
-        yield Flag(NOISY, f"the plain loop varied by {spread:.0%}")
+        yield f"the plain loop varied by {spread:.0%}"
 
 
-def _throttled(cell: Record, evidence: Evidence, room: Room) -> Iterator[Flag]:
+def _throttled(cell: Record, evidence: Evidence, room: Room) -> Iterator[str]:
     share = _throttled_share(evidence.trials)
     if share is not None and share > thresholds.THROTTLED_SHARE:
-        yield Flag(THROTTLED, f"a quota held it back for {share:.0%} of the time")
+        yield f"a quota held it back for {share:.0%} of the time"
 
 
-def _drifting(cell: Record, evidence: Evidence, room: Room) -> Iterator[Flag]:
+def _drifting(cell: Record, evidence: Evidence, room: Room) -> Iterator[str]:
     middles = [median(trial["arms"]["anchor"]["batch_s"]) for trial in evidence.trials]
     third = len(middles) // 3
     if third == 0:
         return
     change = median(middles[-third:]) / median(middles[:third]) - 1
     if abs(change) > thresholds.DRIFT:
-        yield Flag(DRIFTING, f"the plain loop became {abs(change):.0%} {'slower' if change > 0 else 'faster'}")
+        yield f"the plain loop became {abs(change):.0%} {'slower' if change > 0 else 'faster'}"
 
 
-def _oversubscribed(cell: Record, evidence: Evidence, room: Room) -> Iterator[Flag]:
+def _oversubscribed(cell: Record, evidence: Evidence, room: Room) -> Iterator[str]:
     used = evidence.cores_used("anchor")
     pools = [each for trial in evidence.trials for each in trial["arms"]["cell"].get("pools") or ()]
     if cell["workers"] < 2 or not pools or used is None or used < thresholds.SEVERAL_CORES:
         return
     pool = max(pools, key=lambda each: int(each["threads"]))
     if pool["threads"] > 1 and cell["workers"] * pool["threads"] > room.cores:
-        yield Flag(
-            OVERSUBSCRIBED,
+        yield (
             f"{cell['workers']} workers with {pool['threads']} {pool['library']} threads each on {room.cores} cores: "
-            f"try +env.{pool['variable']}=1 as an axis",
+            f"try +env.{pool['variable']}=1 as an axis"
         )
 
 
-def _not_repeatable(cell: Record, evidence: Evidence, room: Room) -> Iterator[Flag]:
+def _not_repeatable(cell: Record, evidence: Evidence, room: Room) -> Iterator[str]:
     # The plain loop's alone: a pool's first batch is slower for reasons of its own.
     cold_s, warm_s = evidence.middle("anchor", "cold_s"), evidence.middle("anchor", "batch_s")
     if (
@@ -124,10 +122,10 @@ def _not_repeatable(cell: Record, evidence: Evidence, room: Room) -> Iterator[Fl
         and cold_s > thresholds.LEAST_COLD_S
         and warm_s < thresholds.REPEATABLE * cold_s
     ):
-        yield Flag(NOT_REPEATABLE, f"later batches take {warm_s / cold_s:.0%} of the first")
+        yield f"later batches take {warm_s / cold_s:.0%} of the first"
 
 
-def _impossible(cell: Record, evidence: Evidence, room: Room) -> Iterator[Flag]:
+def _impossible(cell: Record, evidence: Evidence, room: Room) -> Iterator[str]:
     # In cores' worth of the plain loop's CPU work: waiting overlaps as much as it likes. A loop with threads of its
     # own, another interpreter or other variables are other work.
     used, capacity = evidence.cores_used("anchor"), evidence.capacity
@@ -135,33 +133,35 @@ def _impossible(cell: Record, evidence: Evidence, room: Room) -> Iterator[Flag]:
         return
     least = evidence.speedup(ALPHA).low * used
     if least > thresholds.IMPOSSIBLE * capacity.high:
-        yield Flag(IMPOSSIBLE, f"the work of {least:.2f} cores, where the machine offered {capacity.estimate:.2f}")
+        yield f"the work of {least:.2f} cores, where the machine offered {capacity.estimate:.2f}"
 
 
-def _idle_workers(cell: Record, evidence: Evidence, room: Room) -> Iterator[Flag]:
+def _idle_workers(cell: Record, evidence: Evidence, room: Room) -> Iterator[str]:
     busy = [trial["arms"]["cell"]["busy"] for trial in evidence.trials if "busy" in trial["arms"]["cell"]]
     if busy and max(busy) < cell["workers"]:
-        yield Flag(IDLE, f"{max(busy)} of {cell['workers']} busy")
+        yield f"{max(busy)} of {cell['workers']} busy"
 
 
-def _not_compared(cell: Record, evidence: Evidence, room: Room) -> Iterator[Flag]:
+def _not_compared(cell: Record, evidence: Evidence, room: Room) -> Iterator[str]:
     if "not comparable" in {trial["arms"]["cell"].get("answers") for trial in evidence.trials}:
-        yield Flag("answers not compared", "they cannot be pickled")
+        yield "they cannot be pickled"
 
 
-_FINDERS: tuple[Callable[[Record, Evidence, Room], Iterator[Flag]], ...] = (
-    _starved,
-    _crowded,
-    _stolen,
-    _noisy,
-    _throttled,
-    _drifting,
-    _oversubscribed,
-    _not_repeatable,
-    _impossible,
-    _idle_workers,
-    _not_compared,
-)
+_FINDERS: Mapping[str, Callable[[Record, Evidence, Room], Iterator[str]]] = {
+    STARVED: _starved,
+    CROWDED: _crowded,
+    STOLEN: _stolen,
+    NOISY: _noisy,
+    THROTTLED: _throttled,
+    DRIFTING: _drifting,
+    OVERSUBSCRIBED: _oversubscribed,
+    NOT_REPEATABLE: _not_repeatable,
+    IMPOSSIBLE: _impossible,
+    IDLE: _idle_workers,
+    UNCOMPARED: _not_compared,
+}
+NAMES = tuple(_FINDERS)
+"""Every flag that there is."""
 
 
 def _share(trials: Sequence[Record], what: str, *, minus_own: bool = False) -> float | None:

@@ -63,13 +63,14 @@ class Told:
 
 @dataclass(frozen=True)
 class Work:
-    """A workload, its cells, and what its preflight saw."""
+    """A workload, its cells, what its preflight saw, and for which share of its time a plain loop computes."""
 
     cells: Sequence[Told]
     name: str = "io"
     serial_s: float = 0.1
     tasks: int = 16
     available: int = 16
+    computing: float = 0.9
     failure: str | None = None
 
 
@@ -159,7 +160,10 @@ def _trial(work: Work, cell: Cell, told: Told, trial: int) -> Record:
         "elapsed_s": 1.0,
     }
     orders = [rng.sample(["anchor", "cell"], 2) for _ in range(told.rounds)]
-    arms = {"anchor": _arm(anchor, work.tasks, 1, {}), "cell": _arm(batches, work.tasks, told.workers, told.options)}
+    arms = {
+        "anchor": _arm(anchor, work, 1, {}),
+        "cell": _arm(batches, work, told.workers, told.options),
+    }
     if trial == 0 and arms["cell"]["batch_s"]:
         for arm, workers in ((arms["anchor"], 1), (arms["cell"], told.workers)):
             arm["spans"] = _spans(arm["batch_s"][0], work.tasks, workers)
@@ -171,11 +175,11 @@ def _trial(work: Work, cell: Cell, told: Told, trial: int) -> Record:
     )
 
 
-def _arm(batch_s: list[float], tasks: int, workers: int, options: Mapping[str, Any]) -> dict[str, Any]:
+def _arm(batch_s: list[float], work: Work, workers: int, options: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "options": dict(options),
         "batch_s": batch_s,
-        "cpu_s": [each * 0.9 for each in batch_s],
+        "cpu_s": [each * work.computing for each in batch_s],
         "interpreter": _INTERPRETER,
         "startup_s": 0.001 * workers,
         "cold_s": batch_s[0] * 1.2,
@@ -186,7 +190,7 @@ def _arm(batch_s: list[float], tasks: int, workers: int, options: Mapping[str, A
         "instrumented": {
             "wall_s": batch_s[0],
             "map_s": batch_s[0],
-            "tasks": tasks,
+            "tasks": work.tasks,
             "in_tasks_s": batch_s[0] * workers * 0.9,
             "cpu_s": batch_s[0] * workers * 0.8,
             "queue_s": 0.0,

@@ -13,7 +13,8 @@ import pytest
 from pipeline import tables
 from pipeline.evidence import Run
 from pipeline.report import figures, page
-from pipeline.report.figures import Drawing, timeline
+from pipeline.report.figures import Drawing, panels, timeline, told
+from pipeline.wording import factor, pool_name, seconds
 
 from . import recorded
 from .recorded import Told, Work
@@ -45,6 +46,10 @@ def texts(drawing: Drawing) -> list[str]:
     return [element.text or "" for element in ET.fromstring(drawing.svg).iter(f"{SVG}text")]
 
 
+def titles(drawing: Drawing) -> list[str]:
+    return [element.text or "" for element in ET.fromstring(drawing.svg).iter(f"{SVG}title")]
+
+
 def changed(run: Run, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Run:
     """With every arm of every trial changed."""
     return Run(
@@ -72,6 +77,57 @@ def drawn(run: Run) -> dict[str, Drawing]:
 def test_every_figure_is_drawn_alike_again(run: Run, drawn: dict[str, Drawing]) -> None:
     assert tuple(drawn) == figures.NAMES
     assert draw_all(run) == drawn
+
+
+def test_every_cell_tells_its_values(run: Run, drawn: dict[str, Drawing]) -> None:
+    """In a title of each mark, as the summary has them."""
+    for row in tables.summarise(run).iloc[1:].to_dict("records"):
+        pool, times = pool_name(row["backend"], row["workers"]), f"{factor(row['speedup'])}x"
+        for name, said in (
+            ("run_time", f"{pool}: {seconds(row['batch_s'])}, middle 80% "),
+            ("speedup", f"{pool}: {times}, 95% interval "),
+            ("memory", f"{pool}: {times} with "),
+        ):
+            assert sum(each.startswith(said) for each in titles(drawn[name])) == 1, said
+    assert len(titles(drawn["timeline"])) == 3 * 16  # tasks of the loop, of threads and of processes
+    assert "8 threads: imbalance 0%" not in " ".join(titles(drawn["where_time_goes"]))  # nothing to point at
+
+
+def test_what_a_mark_tells_is_text_whatever_it_names() -> None:
+    """And stays so on the page."""
+    drawing = draw("speedup", Work([Told(HOSTILE, 2, 1.5)]))
+    (told,) = titles(drawing)
+    assert told.startswith('2 <script>alert(1)</script> $x$ & "q" long')
+    (svg,) = page.inline(drawing)
+    assert "&lt;script&gt;" in svg
+    assert "<script" not in svg
+
+
+def test_marks_that_were_not_all_drawn_tell_nothing() -> None:
+    """Rather than each the values of another."""
+    svg = '  <g id="told_0">\n    <use x="1"/>\n    <use x="2"/>\n  </g>\n'
+    assert told.put_texts(svg, [("one", "two")]).count("<title>") == 2
+    assert told.put_texts(svg, [("one", "two", "three")]) == svg.replace(' id="told_0"', "")
+
+
+def test_the_capacity_is_drawn_where_the_work_computes() -> None:
+    """What waits is not held back by it."""
+    for computing, drawn in ((0.9, True), (0.1, False)):
+        run = recorded.run(Work([Told("process", n, 1.5) for n in (1, 2, 4)], computing=computing))
+        offered = [each | ({"capacity": [1.6] * 8} if each["kind"] == "trial" else {}) for each in run.records]
+        drawing = draw_run("speedup", Run(tuple(offered)))
+        assert ("capacity" in texts(drawing)) == ("Dotted" in drawing.caption) == drawn
+
+
+def test_of_very_many_cells_some_are_drawn_and_it_is_said() -> None:
+    """All lines, each to its ends."""
+    methods = [{"start_method": each} for each in ("fork", "spawn", "forkserver")]
+    cells = [Told("process", n, n**0.3, trials=1, rounds=1, options=each) for n in range(1, 301) for each in methods]
+    drawing = draw("run_time", Work(cells))
+    said = titles(drawing)
+    assert 500 < len(said) <= panels.MOST_DRAWN
+    assert "Of each line, the fastest cell and up to 199 far from it; summary.csv has all." in drawing.caption
+    assert sum(each.startswith(("1 process ", "300 processes ")) for each in said) == 6
 
 
 def test_bars_have_the_parts_and_the_times_they_are_parts_of(drawn: dict[str, Drawing]) -> None:
@@ -222,4 +278,4 @@ def test_every_colour_of_a_part_follows_the_page(drawn: dict[str, Drawing]) -> N
     inlined = "".join(page.inline(drawn["where_time_goes"]))
     assert not re.findall(r'style="[^"]*#[0-9a-f]{6}', inlined)
     for variable in set(re.findall(r"var\((--[a-z]+)\)", inlined)):
-        assert css.count(f"{variable}: #") == 3, variable  # light, dark, print
+        assert css.count(f"{variable}: light-dark(#") == 1, variable

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import hashlib
+import html
 import io
 import json
 import re
@@ -19,9 +22,9 @@ import pytest
 import yaml
 from matplotlib.figure import Figure
 
-from pipeline import report, tables
+from pipeline import flags, report, tables
 from pipeline.evidence import Run
-from pipeline.report import figures
+from pipeline.report import figures, meanings
 from pipeline.report.figures import speedup
 from pipeline.report.figures.labels import spread
 from pipeline.report.figures.scales import set_seconds
@@ -118,6 +121,11 @@ def text(files: Files, name: str) -> str:
     content = files[name]
     assert isinstance(content, str)
     return content
+
+
+def content(files: Files, name: str) -> str:
+    """Without the links to its parts at the top."""
+    return text(files, name).rpartition("</nav>")[2]
 
 
 def test_a_report_has_every_file_of_the_contract(plain: Run, tmp_path: Path) -> None:
@@ -253,7 +261,7 @@ def test_an_unfinished_run_says_how_far_it_is_and_how_to_go_on() -> None:
     for run in (interrupted, killed):
         drawn = dict(report.files(run))
         for name in ("report.html", "report.md"):
-            page = text(drawn, name)
+            page = content(drawn, name)
             said = page.index("This run is not finished: 2 of 4 cells are done.")
             going_on = page.index("python -m pipeline fresh=false workload.params.fresh=yes -m")
             assert said < going_on < page.index("Summary")
@@ -364,7 +372,7 @@ def test_a_sample_is_said(files: Files) -> None:
 
 def test_the_page_leads_with_the_verdict_and_ends_with_the_command(files: Files) -> None:
     for name in ("report.html", "report.md"):
-        page = text(files, name)
+        page = content(files, name)
         places = [
             page.index(each)
             for each in (
@@ -382,9 +390,49 @@ def test_the_page_leads_with_the_verdict_and_ends_with_the_command(files: Files)
 
 def test_the_page_needs_nothing_from_elsewhere(files: Files, hostile: Files) -> None:
     for page in (text(files, "report.html"), text(hostile, "report.html")):
-        assert not re.findall(r"<(?:script|iframe|object|embed)|@import|url\((?!#)", page)
+        assert re.findall(r"<(?:script|iframe|object|embed)[^>]*>|@import|url\((?!#)", page) == ["<script>"]
         assert set(re.findall(r'(?:src|href)="([^"#]*)', page)) <= {"data:,", ""}
         assert str(ROOT) not in page
+
+
+def test_the_page_allows_its_own_script_and_no_other(files: Files) -> None:
+    page = text(files, "report.html")
+    (script,) = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = html.unescape(re.findall(r'Content-Security-Policy" content="([^"]*)"', page)[0]).split("; ")
+    assert {"default-src 'none'", f"script-src 'sha256-{digest}'"} <= set(policy)
+    assert not any(each.startswith("connect-src") for each in policy)
+
+
+def test_every_flag_has_a_meaning_and_a_remedy() -> None:
+    assert tuple(meanings.MEANINGS) == flags.NAMES
+    assert all(each.says.endswith(".") and each.remedy.endswith(".") for each in meanings.MEANINGS.values())
+
+
+def test_flags_are_explained_where_they_are_raised() -> None:
+    """Those of the run alone, on the page and in the Markdown."""
+    run = recorded.run(Work([Told("thread", 2, 1.5), Told("thread", 4, 1.6)]))
+    idle = {"busy": 1, "answers": "not comparable"}
+    records = [
+        {**each, "arms": {**each["arms"], "cell": {**each["arms"]["cell"], **idle}}}
+        if each["kind"] == "trial"
+        else each
+        for each in run.records
+    ]
+    drawn = dict(report.files(Run(tuple(records))))
+    page, plain_text = text(drawn, "report.html"), text(drawn, "report.md")
+    assert '<a href="#flag-idle-workers">idle workers</a> (1 of 2 busy); <a href="#flag-answers-not-compared">' in page
+    assert '<div id="flag-idle-workers"><dt>idle workers</dt><dd>Fewer workers took part' in page
+    assert "idle workers (1 of 4 busy); answers not compared (they cannot be pickled)" in plain_text
+    assert "- idle workers: Fewer workers took part" in plain_text
+    assert "starved" not in page + plain_text
+
+
+def test_what_makes_a_version_and_what_accompanies_it_is_said(files: Files) -> None:
+    for name in ("report.html", "report.md"):
+        page = text(files, name)
+        assert "Version abcdef012345 is a hash of three things: the definition" in page
+        assert page.index("the measured source") < page.index("merely accompanies it")
 
 
 def test_the_pages_ids_are_its_own_and_lead_somewhere(files: Files) -> None:
@@ -403,7 +451,7 @@ def test_figures_are_xml_whatever_they_name(hostile: Files) -> None:
 
 def test_hostile_texts_are_shown_and_do_nothing(hostile: Files) -> None:
     page = text(hostile, "report.html")
-    assert "<script" not in page
+    assert page.count("<script") == 1  # the page's own
     assert "&lt;script&gt;alert(1)&lt;/script&gt; a$b$" in page
     assert not re.search("[\x00-\x08\x0b-\x1f\u202e\ud800-\udfff]", page)
     assert page.count("</code></pre>") == page.count("<pre")

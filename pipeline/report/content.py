@@ -11,9 +11,10 @@ import pandas as pd
 from ..evidence import Run
 from ..verdict import NOT_ENOUGH, STAY_SERIAL, Verdict
 from ..wording import factor, on_many_workers
-from . import claims, method, surroundings, these_trials, troubles, where_time_goes
+from . import claims, meanings, method, surroundings, these_trials, troubles, where_time_goes
 from .claims import Held
 from .figures import Drawing
+from .meanings import Meaning
 from .summary_table import Table, make_table
 from .surroundings import Facts
 from .text import one_line, shorten
@@ -59,6 +60,7 @@ class Report:
     headlines: tuple[Headline, ...]
     table: Table
     footnote: str
+    flags: tuple[tuple[str, Meaning], ...]
     claims: tuple[Held, ...]
     parts: Table | None
     parts_mean: str
@@ -68,7 +70,9 @@ class Report:
     printed: tuple[Excerpt, ...]
     environment: tuple[Facts, ...]
     packages: Facts
+    version_means: tuple[str, ...]
     configuration: tuple[Facts, ...]
+    accompanies: tuple[Facts, ...]
     command: str
 
 
@@ -97,6 +101,7 @@ def gather(
         footnote=" ".join(
             filter(None, [these_trials.footnote(run, table.marked, marked), _on_many_workers(run, summary)])
         ),
+        flags=meanings.explain(summary["flags"].dropna()),
         claims=claims.make_tables(run),
         parts=where_time_goes.make_table(summary),
         parts_mean=where_time_goes.MEANS,
@@ -106,7 +111,9 @@ def gather(
         printed=troubles.printed(run, variants),
         environment=(*surroundings.environment(header["surroundings"]), *surroundings.nodes(run)),
         packages=surroundings.packages(header["surroundings"]),
+        version_means=surroundings.version_means(run),
         configuration=surroundings.configuration(run),
+        accompanies=surroundings.accompanies(run),
         command=header["command"],
     )
 

@@ -15,7 +15,7 @@ from .. import lookup
 from ..outputs import JOURNAL
 from ..wording import factor, pool_name
 from . import page as pages
-from .text import one_line, shorten
+from .text import clean_all, one_line, shorten
 
 MOST_RUNS = 1_000
 """So many of the newest are listed."""
@@ -64,7 +64,7 @@ def page(output: Path) -> str:
 def _entry(run: Path, output: Path, before: dict[str, list[Entry]]) -> Entry | None:
     try:
         with run.joinpath(JOURNAL).open(encoding="utf-8", errors="replace") as journal:
-            header = json.loads(journal.readline())
+            header = clean_all(json.loads(journal.readline()))
         surroundings, name = header["surroundings"], one_line(str(header["name"]))
         code, machine = surroundings.get("code") or {}, surroundings["machine"]
         verdicts = dict(_compared(run) if "revisions" in header else _verdicts(run))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from .content import Headline, Report
-from .summary_table import Column, Table
+from .summary_table import Column, Row, Table
 from .surroundings import Facts
 from .text import one_line
 from .troubles import Excerpt
@@ -33,6 +33,7 @@ def _parts(report: Report) -> Iterator[str]:
         yield _text(report.footnote)
     if report.table.left_out:
         yield f"{report.table.left_out:,} more rows are in summary.csv."
+    yield from _flags(report)
     yield from _claims(report)
     if report.parts:
         yield "## Where the time goes"
@@ -42,20 +43,23 @@ def _parts(report: Report) -> Iterator[str]:
     for drawing in report.drawings:
         yield f"![{_text(drawing.title)}. {_text(drawing.alt)}](figures/{drawing.name}.svg)"
     yield "## How it was measured"
-    for sentence in report.method:
-        yield _text(sentence)
+    yield from map(_text, report.method)
     yield from _excerpts("Not measured", "Details", report.failures)
     yield from _excerpts("What the measured functions printed", "Output", report.printed)
     yield "## Environment"
-    for facts in report.environment:
-        yield _facts(facts)
+    yield from map(_facts, report.environment)
     yield _folded(f"Packages ({len(report.packages.rows)})", _rows(report.packages))
-    yield "## Configuration"
-    yield f"Version {_text(report.version)} stands for all of this; config.yaml has it cell by cell."
-    for facts in report.configuration:
-        yield _facts(facts)
+    yield "## Version"
+    yield from map(_text, report.version_means)
+    yield from map(_facts, (*report.configuration, *report.accompanies))
     yield "## Repeat it"
     yield _code(report.command, "sh")
+
+
+def _flags(report: Report) -> Iterator[str]:
+    if report.flags:
+        yield "## What the flags mean"
+        yield _list(f"{name}: {meaning.says} {meaning.remedy}" for name, meaning in report.flags)
 
 
 def _claims(report: Report) -> Iterator[str]:
@@ -82,11 +86,15 @@ def _list(sentences: Iterable[str]) -> str:
 
 
 def _table(table: Table) -> str:
-    columns = [*table.columns, *([Column("Note", numeric=False)] if any(row.note for row in table.rows) else [])]
+    columns = [*table.columns, *([Column("Note", numeric=False)] if any(map(_note, table.rows)) else [])]
     heads = [_text(column.title) for column in columns]
     rules = ["---:" if column.numeric else ":---" for column in columns]
-    rows = [[_marked(_text(text), row.kind) for text in (*row.texts, row.note)[: len(columns)]] for row in table.rows]
+    rows = [[_marked(_text(text), row.kind) for text in (*row.texts, _note(row))[: len(columns)]] for row in table.rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [heads, rules, *rows])
+
+
+def _note(row: Row) -> str:
+    return "; ".join(filter(None, (row.note, *map(str, row.flags))))
 
 
 def _marked(text: str, kind: str) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from ..flags import Flag
+from ..thresholds import CPU_BOUND
 from ..wording import UP, factor, megabytes, seconds
+from . import meanings
 from .text import first_line, one_line, shorten
 from .these_trials import DAGGER
 
@@ -27,11 +30,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """A cell; `kind` is `anchor`, `chosen`, `missing` (not measured) or empty, `note` what a reader must know."""
+    """A cell; `kind` is `anchor`, `chosen`, `missing` (not measured) or empty, `note` and `flags` what to know."""
 
     texts: tuple[str, ...]
     kind: str
     note: str
+    flags: tuple[Flag, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,16 +54,20 @@ _Say = Callable[[Cell], str]
 
 def make_table(summary: pd.DataFrame, chosen: Collection[str]) -> Table:
     """A row a cell; columns that would say nothing are left out."""
+    loops = summary.drop_duplicates("workload")
+    anchors = set(loops["cell"])
+    # What waits overlaps beyond the cores: there it means nothing what share of them it got.
+    waiting = {loop["workload"] for loop in loops.to_dict("records") if not computes(loop)}
+    shares = summary["capacity_efficiency"].mask(summary["workload"].isin(waiting))
     records: list[Cell] = [
         {str(key): None if value is None or value is pd.NA else value for key, value in record.items()}
-        for record in summary.head(MOST_ROWS).to_dict("records")
+        for record in summary.assign(of_capacity=shares).head(MOST_ROWS).to_dict("records")
     ]
-    anchors = set(summary.drop_duplicates("workload")["cell"])
     columns = [(column, say) for column, say, always in _COLUMNS if always or any(say(record) for record in records)]
     if len(anchors) == 1:
         columns = columns[1:]
     rows = tuple(
-        Row(tuple(say(record) for _, say in columns), _kind(record, chosen, anchors), _note(record))
+        Row(tuple(say(record) for _, say in columns), _kind(record, chosen, anchors), _note(record), _flags(record))
         for record in records
     )
     marked = frozenset(record["cell"] for record in records if _interval(record).endswith(DAGGER))
@@ -72,6 +80,12 @@ def _kind(record: Cell, chosen: Collection[str], anchors: Collection[str]) -> st
     if record["status"] != "measured":
         return "missing"
     return "anchor" if record["cell"] in anchors else ""
+
+
+def computes(loop: Mapping[Any, Any]) -> bool:
+    """Whether a plain loop, a row of the summary, keeps a core busy, so that its pools compete for them."""
+    known = not (pd.isna(loop["cpu_s"]) or pd.isna(loop["serial_s"]))
+    return known and bool(loop["cpu_s"] > CPU_BOUND * loop["serial_s"])
 
 
 def _text(key: str) -> _Say:
@@ -98,8 +112,11 @@ def _interval(record: Cell) -> str:
 
 def _note(record: Cell) -> str:
     reason = first_line(str(record["reason"] or ""))
-    status = "" if record["status"] == "measured" else ": ".join(filter(None, (record["status"], reason)))
-    return shorten("; ".join(filter(None, (status, one_line(str(record["flags"] or ""))))), 200)
+    return "" if record["status"] == "measured" else shorten(": ".join(filter(None, (record["status"], reason))), 200)
+
+
+def _flags(record: Cell) -> tuple[Flag, ...]:
+    return meanings.read(str(record["flags"] or ""))
 
 
 _COLUMNS: tuple[tuple[Column, _Say, bool], ...] = (
@@ -111,7 +128,7 @@ _COLUMNS: tuple[tuple[Column, _Say, bool], ...] = (
     (Column("Speed-up", True), _number("speedup", lambda times: f"{factor(times)}x"), True),
     (Column("95% interval", True), _interval, True),
     (Column("Efficiency", True), _number("efficiency", "{:.0%}".format), True),
-    (Column("Of capacity", True), _number("capacity_efficiency", "{:.0%}".format), False),
+    (Column("Of capacity", True), _number("of_capacity", "{:.0%}".format), False),
     (Column("Start-up", True), _number("startup_s", seconds), True),
     (Column("CPU", True), _number("cpu_s", seconds), False),
     (Column("Memory", True), _number("peak_rss_bytes", megabytes), False),

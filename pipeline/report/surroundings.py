@@ -102,8 +102,29 @@ def configuration(run: Run) -> tuple[Facts, ...]:
         _facts("Profile", {**profile, "margin": f"{definition['margin']:g}", "protocol": definition["protocol"]}),
         *_workloads(run.header["cells"]),
         _facts("Digests of the measured source", sources),
-        _facts("What merely accompanies it", {"seed": run.header["seed"], "runner": run.header["runner"]}),
     )
+
+
+def accompanies(run: Run) -> tuple[Facts, ...]:
+    """What is known of the run and makes no other version of it."""
+    header, about = run.header, run.header["surroundings"]
+    commit = about["code"]["commit"] if about["code"] else None
+    said = {"name": header["name"], "seed": header["seed"], "runner": header["runner"], "environment": about["id"]}
+    return (_facts("Of this run", said | ({} if commit is None else {"commit": commit})),)
+
+
+def version_means(run: Run) -> tuple[str, ...]:
+    """What makes up a version and what does not, in sentences."""
+    makes = (
+        f"Version {run.header['version']} is a hash of three things: the definition (every workload and cell, and the "
+        "margin), the profile by which it was measured, and the measured source. Change any of them and it is another "
+        "version; config.yaml has the definition cell by cell."
+    )
+    accompanies = (
+        "The environment (machine, system, interpreter, packages, commit) merely accompanies it, and so do the name, "
+        "the seed and the runner: the same version measured in another environment is another run of it."
+    )
+    return makes, accompanies
 
 
 def _workloads(cells: Iterable[Record]) -> list[Facts]:

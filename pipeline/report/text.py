@@ -23,7 +23,7 @@ def clean_run(run: Run) -> Run:
     """The run with every text clean that a user can have set, named or printed."""
     return Run(
         tuple(
-            {key: _clean_all(value) if key not in _NUMBERS else value for key, value in record.items()}
+            {key: clean_all(value) if key not in _NUMBERS else value for key, value in record.items()}
             for record in run.records
         )
     )
@@ -58,13 +58,14 @@ def excerpt(text: str, head: int, tail: int = 0, widest: int = 400) -> str:
     return "\n".join([*lines[:head], f"[{left_out} more lines]", *lines[len(lines) - tail :]])
 
 
-def _clean_all(value: Any) -> Any:
+def clean_all(value: Any) -> Any:
+    """JSON with all of its texts clean."""
     match value:
         case str():
             return clean(value)
         case dict():
-            return {clean(key): _clean_all(each) for key, each in value.items()}
+            return {clean(key): clean_all(each) for key, each in value.items()}
         case list():
-            return [_clean_all(each) for each in value]
+            return [clean_all(each) for each in value]
         case _:
             return value

@@ -18,7 +18,7 @@ from typing import Protocol, cast
 from matplotlib.figure import Figure
 
 from ...tables import Tables
-from . import bars
+from . import bars, told
 from .bars import Chart
 
 NAMES = ("run_time", "speedup", "efficiency", "where_time_goes", "timeline", "memory")
@@ -87,11 +87,12 @@ def _draw(name: str, tables: Tables) -> Drawing:
 
 
 def _save(name: str, module: Titled, figure: Figure) -> Drawing:
+    texts = told.number(figure)
     svg, png = io.StringIO(), io.BytesIO()
     figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     figure.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})
     caption = " ".join(text.get_text() for text in figure.texts if text.get_text() != module.TITLE)
-    drawn = _with_system_fonts(svg.getvalue())
+    drawn = told.put_texts(_with_system_fonts(svg.getvalue()), texts)
     return Drawing(name, module.TITLE, module.ALT, caption, _panels(figure), drawn, png.getvalue())
 
 

@@ -10,11 +10,13 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from ...wording import pool_name, seconds
 from ..text import shorten
 from .scales import set_seconds_from_zero
 from .style import INK, MUTED, SMALL_PT, TEXT_PT, look
+from .told import tell
 
 TITLE = "As published, and here"
 ALT = "Bar charts of seconds over workers: on the left as published, on the right the same pools as measured here. \
@@ -122,7 +124,10 @@ def _put_bars(axes: Axes, chart: Chart, bars: pd.DataFrame) -> None:
     axes.set(xlabel=kinds.pop() if len(kinds) == 1 else "", ylabel="", xlim=(-0.6, len(names) - 0.4))
     axes.set_xticks(places, names)
     set_seconds_from_zero(axes, [*bars["high"]])
+    drawn = {round(bar.get_x() + bar.get_width() / 2): bar for bar in axes.patches if isinstance(bar, Rectangle)}
     for place, low, middle, high in bars[["low", "middle", "high"]].itertuples():
         axes.plot([place, place], [low, high], color=INK, lw=1.4, solid_capstyle="butt")
+        pool, spread = chart.bars[place], "" if low == high else f", middle 80% {seconds(low)} to {seconds(high)}"
+        tell(drawn[place], [f"{pool_name(pool.backend, pool.workers)}: {seconds(middle)}{spread}"])
         at: dict[str, Any] = {"textcoords": "offset points", "xytext": (0, 3), "ha": "center", "va": "bottom"}
         axes.annotate(seconds(middle), (place, high), **at, size=SMALL_PT, color=INK, annotation_clip=False)

@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 
 from .labels import Label
+from .panels import pool_labels
 from .style import DASHES, PAPER, look
+from .told import tell
 
 _Dashes = dict[str, tuple[float, ...] | str]
 
 
-def put_lines(axes: Axes, rows: pd.DataFrame, y: str, low: str, high: str) -> list[Label]:
-    """A line for each value of the column `line`, with bars from `low` to `high` where both are finite.
+@dataclass(frozen=True)
+class Values:
+    """The columns that a line's points and bars are drawn from, how a value is said, and what its bar is."""
 
-    Points without a bar are open.
+    y: str
+    low: str
+    high: str
+    say: Callable[[float], str]
+    bar: str
+
+
+def put_lines(axes: Axes, rows: pd.DataFrame, values: Values) -> list[Label]:
+    """A line for each value of the column `line`, with bars from low to high where both are finite.
+
+    Points without a bar are open; each tells its values.
 
     Returns:
         The labels of the lines' ends.
@@ -30,7 +45,7 @@ def put_lines(axes: Axes, rows: pd.DataFrame, y: str, low: str, high: str) -> li
     sns.lineplot(
         data=rows,
         x="x",
-        y=y,
+        y=values.y,
         hue="backend",
         palette={backend: look(backend).colour for backend in backends.values()},
         style="line",
@@ -46,14 +61,15 @@ def put_lines(axes: Axes, rows: pd.DataFrame, y: str, low: str, high: str) -> li
     labels = []
     for line, unsorted in rows.groupby("line", sort=False):
         own = unsorted.sort_values("workers")
-        _put_bars(axes, own, y, low, high, size)
+        _put_points(axes, own, values, size)
         last = own.iloc[-1]
         name = str(line)
-        labels.append(Label(name, float(last["x"]), float(last[y]), look(backends[name])))
+        labels.append(Label(name, float(last["x"]), float(last[values.y]), look(backends[name])))
     return labels
 
 
-def _put_bars(axes: Axes, rows: pd.DataFrame, y: str, low: str, high: str, size: float) -> None:
+def _put_points(axes: Axes, rows: pd.DataFrame, values: Values, size: float) -> None:
+    y, low, high = values.y, values.low, values.high
     drawn = look(str(rows["backend"].iloc[0]))
     colour, marker = drawn.colour, drawn.marker
     finite = (rows[low] > 0) & (rows[high] < math.inf)
@@ -62,7 +78,21 @@ def _put_bars(axes: Axes, rows: pd.DataFrame, y: str, low: str, high: str, size:
     bars: dict[str, Any] = {"ecolor": colour, "elinewidth": 1.4, "capsize": 3, "capthick": 1.4}
     axes.errorbar(barred["x"], barred[y], yerr=ends, fmt="none", **bars)
     for some, fill in ((barred, colour), (bare, PAPER)):
-        axes.plot(some["x"], some[y], marker, ms=size, mfc=fill, mec=colour, mew=1.4, zorder=4, ls="none")
+        (points,) = axes.plot(some["x"], some[y], marker, ms=size, mfc=fill, mec=colour, mew=1.4, zorder=4, ls="none")
+        tell(points, _texts(some, values))
+
+
+def _texts(rows: pd.DataFrame, values: Values) -> list[str]:
+    """`4 threads: 3.38x, 95% interval 3.31x to 3.42x`."""
+    columns = (rows[column] for column in (values.y, values.low, values.high))
+    named = zip(pool_labels(rows, most=100), *columns, strict=True)
+    return [f"{pool}: {values.say(y)}, {_bar(low, high, values)}" for pool, y, low, high in named]
+
+
+def _bar(low: float, high: float, values: Values) -> str:
+    if not (low > 0 and high < math.inf):
+        return "no interval yet"
+    return f"{values.bar} {values.say(low)} to {values.say(high)}"
 
 
 def _side_by_side(rows: pd.DataFrame) -> list[float]:

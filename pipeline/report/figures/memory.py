@@ -10,12 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...tables import Tables
+from ...wording import factor, memory
 from .labels import Label, put_labels, spread
 from .layout import Frame, draw_nothing, lay_out
 from .lines import dashes_of
-from .panels import LEFT_IN, Panel, as_floats, few, panels_of, pool_labels, put_y_label, rows_of
+from .panels import LEFT_IN, Panel, as_floats, few, most_of_a_line, panels_of, pool_labels, put_y_label, rows_of
 from .scales import set_bytes, set_times
 from .style import CHARACTER_IN, GRID, INK, MUTED, PAPER, SMALL_PT, look
+from .told import tell
 
 TITLE = "Memory against speed-up"
 ALT = "Scatter chart of the speed-up over a plain loop against the peak memory of all processes, one point a cell, \
@@ -38,9 +40,12 @@ _LEAST_FLAT = 0.35
 def draw(tables: Tables) -> Figure:
     """The summary's peak memory and speed-up of each cell; of very many cells of a line, some far from one another."""
     panels, notes = panels_of(tables.summary)
-    points = rows_of(panels, _points)
+    most = min(MOST_POINTS, most_of_a_line(panels))
+    points = rows_of(panels, lambda panel: _points(panel, most))
     if not points:
         return draw_nothing(TITLE, "no memory was recorded")
+    if any((panel.rows["line"].value_counts() > most).any() for panel in panels):
+        notes = [*notes, "Of very many cells some are drawn, far from one another; summary.csv has all."]
     longest = max(len(text) for rows in points.values() for text in rows["line"])
     frame = Frame(_WIDTH_IN, left=LEFT_IN, right=0.42 + longest * CHARACTER_IN)
     figure, drawn = lay_out(TITLE, list(points), frame, [_HEIGHT_IN] * len(points), [_NOTE, *notes])
@@ -53,15 +58,15 @@ def draw(tables: Tables) -> Figure:
     return figure
 
 
-def _points(panel: Panel) -> pd.DataFrame:
-    """The rows that get points, the plain loop's first; those of the front to be named are `named`."""
+def _points(panel: Panel, most: int) -> pd.DataFrame:
+    """The rows that get points, the plain loop's first, so many of a line; those of the front to name are `named`."""
     own = panel.anchor.to_frame().T.assign(line="plain loop")
     rows = as_floats(pd.concat([own, panel.rows]), "peak_rss_bytes", "speedup")
     if len(rows) <= 1:
         return rows.iloc[:0]
-    front = _front(rows)
+    front = few(_front(rows), most, "speedup")
     named = few(front, MOST_NAMED, "speedup")["cell"]
-    spread_out = pd.concat([few(line, MOST_POINTS) for _, line in rows.groupby("line", sort=False)])
+    spread_out = pd.concat([few(line, most) for _, line in rows.groupby("line", sort=False)])
     rows = rows[rows["cell"].isin({*spread_out["cell"], *front["cell"]})].assign(label=pool_labels)
     return rows.assign(named=rows["cell"].isin(named))
 
@@ -77,8 +82,9 @@ def _put_points(axes: Axes, rows: pd.DataFrame) -> None:
 
     backends = dict(zip(rows["line"], rows["backend"], strict=True))
     looks = {backend: look(backend) for backend in backends.values()}
+    ordered = rows.sort_values("workers", kind="stable")
     common: dict[str, Any] = {
-        "data": rows.sort_values("workers", kind="stable"),
+        "data": ordered,
         "x": "peak_rss_bytes",
         "y": "speedup",
         "hue": "backend",
@@ -91,6 +97,8 @@ def _put_points(axes: Axes, rows: pd.DataFrame) -> None:
     sns.lineplot(**common, style="line", dashes=dashes_of(backends), estimator=None, sort=False, linewidth=1.4)
     markers = {backend: each.marker for backend, each in looks.items()}
     sns.scatterplot(**common, style="backend", markers=markers, s=42, linewidth=0, zorder=4)
+    values = zip(pool_labels(ordered, most=100), ordered["speedup"], ordered["peak_rss_bytes"], strict=True)
+    tell(axes.collections[-1], [f"{pool}: {factor(times)}x with {memory(count)}" for pool, times, count in values])
     axes.axhline(1, color=MUTED, lw=1.2, ls=(0, (4, 3)), zorder=1)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -18,6 +18,8 @@ from .layout import MARGIN_IN, MOST_PANELS, Frame, lay_out, name_the_first, put_
 from .style import CHARACTER_IN
 
 MOST_LINES = 10
+MOST_DRAWN = 600
+"""So many cells have a point in a figure, in all panels together."""
 MOST_NAMED = 8
 MOST_CHARACTERS = 30
 
@@ -52,12 +54,13 @@ PutData = Callable[[Axes, Panel], list[Label]]
 def draw_panels(summary: pd.DataFrame, title: str, y_label: str, put_data: PutData, notes: Sequence[str]) -> Figure:
     """A figure of one panel for each workload."""
     panels, more = panels_of(summary)
+    panels, thinned = _thin(panels)
     columns = min(2, len(panels))
     width, height = (4.6, 3.0) if columns == 1 else (3.35, 2.5)
     longest = max(len(text) for panel in panels for text in ["plain loop", *panel.rows["line"]])
     frame = Frame(width, left=LEFT_IN, right=0.42 + longest * CHARACTER_IN)
     headings = [panel.workload for panel in panels]
-    said = [*notes, *more, *_not_drawn(summary)]
+    said = [*notes, *more, *thinned, *_not_drawn(summary)]
     figure, drawn = lay_out(title, headings, frame, [height] * len(panels), said)
     for axes, panel in zip(drawn, panels, strict=True):
         axes.grid(visible=False, axis="x")
@@ -99,6 +102,24 @@ def panels_of(summary: pd.DataFrame) -> tuple[list[Panel], list[str]]:
     if lines_left_out:
         notes.append(f"Of each workload, the {MOST_LINES} lines that reach the highest speed-up; the table has all.")
     return panels, notes
+
+
+def _thin(panels: Sequence[Panel]) -> tuple[list[Panel], list[str]]:
+    """With as many cells of each line as there is room for, and what a caption says then."""
+    if sum(len(panel.rows) for panel in panels) <= MOST_DRAWN:
+        return list(panels), []
+    most = most_of_a_line(panels)
+    thinned = [
+        replace(panel, rows=pd.concat([few(line, most) for _, line in panel.rows.groupby("line", sort=False)]))
+        for panel in panels
+    ]
+    return thinned, [f"Of each line, the fastest cell and up to {most - 1:,} far from it; summary.csv has all."]
+
+
+def most_of_a_line(panels: Sequence[Panel]) -> int:
+    """How many cells of each line there is room for."""
+    lines = sum(len(panel.rows["line"].unique()) for panel in panels)
+    return MOST_DRAWN // max(lines, 1)
 
 
 def rows_of(panels: Sequence[Panel], pick: Callable[[Panel], pd.DataFrame]) -> dict[str, pd.DataFrame]:

@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...tables import Tables
+from ...wording import seconds
 from .labels import Label
-from .lines import put_lines
+from .lines import Values, put_lines
 from .panels import Panel, as_floats, draw_panels
 from .scales import set_seconds
 from .style import MUTED
@@ -20,6 +21,7 @@ ALT = "Line chart of the seconds that one batch takes against the number of work
 plain loop as a horizontal line; one panel a workload. The summary table has the same numbers."
 
 _NOTE = "Points are the median batch, bars the middle 80% of rounds (10th to 90th percentile)."
+_VALUES = Values("batch_s", "batch_low", "batch_high", seconds, "middle 80%")
 
 
 def draw(tables: Tables) -> Figure:
@@ -30,7 +32,7 @@ def draw(tables: Tables) -> Figure:
 
     def put_data(axes: Axes, panel: Panel) -> list[Label]:
         rows = as_floats(panel.rows.merge(spread, left_on="cell", right_index=True), "batch_s")
-        labels = put_lines(axes, rows, "batch_s", "batch_low", "batch_high")
+        labels = put_lines(axes, rows, _VALUES)
         values = [*rows["batch_s"], *rows["batch_low"], *rows["batch_high"]]
         anchor_s = panel.anchor["serial_s"]
         if not pd.isna(anchor_s):

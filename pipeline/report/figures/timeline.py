@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,6 +16,7 @@ from .layout import MOST_PANELS, Frame, draw_nothing, lay_out, name_the_first
 from .panels import pool_labels
 from .scales import set_elapsed
 from .style import GRID, INK, MUTED, SMALL_PT, look
+from .told import tell
 
 TITLE = "Who ran which task when"
 ALT = "Timeline of one batch in a plain loop and in pools: a lane for each worker, a bar for each task from its start \
@@ -25,6 +28,8 @@ NEAR = 0.9
 """Of each backend the smallest pool is drawn that is as fast as this share of the fastest."""
 MOST_POOLS = 4
 MOST_LANES = 16
+MOST_TOLD = 2_000
+"""So many tasks tell their values, in all panels together."""
 
 _NOTE = (
     "One batch each, of the first trial: a lane is a worker, a bar a task from its start to its end. A bar is filled "
@@ -79,7 +84,7 @@ def draw(tables: Tables) -> Figure:
     ]
     figure, drawn = lay_out(TITLE, list(panels), Frame(_WIDTH_IN, right=0.34), heights, notes)
     for axes, rows in zip(drawn, panels.values(), strict=True):
-        _put_strips(axes, rows, spans[spans["cell"].isin(rows["cell"])])
+        _put_strips(axes, rows, spans[spans["cell"].isin(rows["cell"])], MOST_TOLD // len(cells))
     return figure
 
 
@@ -91,8 +96,8 @@ def _lanes(workers: int) -> int:
     return min(workers, MOST_LANES)
 
 
-def _put_strips(axes: Axes, rows: pd.DataFrame, spans: pd.DataFrame) -> None:
-    """One below the other, as far in time as all of them are known."""
+def _put_strips(axes: Axes, rows: pd.DataFrame, spans: pd.DataFrame, told: int) -> None:
+    """One below the other, as far in time as all of them are known; of each so many tasks tell their values."""
     batches = dict(iter(spans.groupby("cell", sort=False)))
     until_s = min([spans["batch_s"].max(), *(own["start_s"].max() for own in batches.values() if _is_cut(own))])
     set_elapsed(axes, until_s)
@@ -106,7 +111,7 @@ def _put_strips(axes: Axes, rows: pd.DataFrame, spans: pd.DataFrame) -> None:
         axes.text(0, top + _HEAD_PT - 6, label, size=SMALL_PT, color=INK, va="baseline")
         axes.text(until_s, top + _HEAD_PT - 6, _sum_up(own), size=SMALL_PT, color=MUTED, ha="right", va="baseline")
         top += _HEAD_PT
-        _put_lanes(axes, own, top, _lanes(workers), look(backend).colour)
+        _put_lanes(axes, own, top, _lanes(workers), look(backend).colour, told)
         top += _lanes(workers) * _LANE_PT + _GAP_PT
 
 
@@ -119,7 +124,7 @@ def _sum_up(own: pd.DataFrame) -> str:
     return seconds(batch_s) + ("" if pd.isna(computed_s) else f", {computed_s / batch_s:.2f} computing at a time")
 
 
-def _put_lanes(axes: Axes, own: pd.DataFrame, top: float, lanes: int, colour: str) -> None:
+def _put_lanes(axes: Axes, own: pd.DataFrame, top: float, lanes: int, colour: str, told: int) -> None:
     until_s = axes.get_xlim()[1]
     floors = [top + (lane + 0.5) * _LANE_PT + _BAR_PT / 2 for lane in range(lanes)]
     axes.hlines(floors, 0, min(own["batch_s"].iloc[0], until_s), color=GRID, lw=1, zorder=1)
@@ -127,16 +132,33 @@ def _put_lanes(axes: Axes, own: pd.DataFrame, top: float, lanes: int, colour: st
     shown = own[(own["worker"] < lanes) & (own["start_s"] < until_s)]
     starts_s, full_s = shown["start_s"], shown["end_s"] - shown["start_s"]
     seen_s = full_s.clip(upper=until_s - starts_s)
-    boxes = {
-        "left": starts_s,
-        "right": starts_s + (seen_s - hair_s).clip(lower=seen_s / 2),
-        "floor": [floors[worker] for worker in shown["worker"]],
-    }
-    share = (shown["computed_s"] / full_s).clip(0, 1).fillna(0.0)
-    for height, alpha in ((_BAR_PT, _WAITING), (share * _BAR_PT, 1.0)):
-        bars = _rectangles(pd.DataFrame(boxes).assign(height=height))
-        # No patch of the axes, whose limits are set: finding those of so long a path takes longer than drawing it.
-        axes.add_artist(PathPatch(bars, color=colour, alpha=alpha, lw=0, zorder=2))
+    boxes = pd.DataFrame(
+        {
+            "left": starts_s,
+            "right": starts_s + (seen_s - hair_s).clip(lower=seen_s / 2),
+            "floor": [floors[worker] for worker in shown["worker"]],
+            "height": _BAR_PT,
+        }
+    )
+    share = (shown["computed_s"] / full_s).clip(0, 1)
+    _put_bars(axes, boxes.assign(height=share.fillna(0.0) * _BAR_PT), color=colour)
+    # Over their fillings, whose colour stays the same below them: what is under a pointer is the whole bar.
+    bars = _put_bars(axes, boxes[:told], color=colour, alpha=_WAITING)
+    tell(bars, [_say_task(*each) for each in zip(shown["worker"], starts_s, shown["end_s"], share, strict=True)][:told])
+    if len(boxes) > told:
+        _put_bars(axes, boxes[told:], color=colour, alpha=_WAITING)
+
+
+def _say_task(worker: int, start_s: float, end_s: float, share: float) -> str:
+    computed = "" if pd.isna(share) else f", {share:.0%} of it computing"
+    return f"worker {worker + 1}: {seconds(start_s) if start_s else 0} to {seconds(end_s)}{computed}"
+
+
+def _put_bars(axes: Axes, boxes: pd.DataFrame, **style: Any) -> PathPatch:
+    # No patch of the axes, whose limits are set: finding those of so long a path takes longer than drawing it.
+    bars = PathPatch(_rectangles(boxes), lw=0, zorder=2, **style)
+    axes.add_artist(bars)
+    return bars
 
 
 def _rectangles(boxes: pd.DataFrame) -> Path:

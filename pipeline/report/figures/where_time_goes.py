@@ -19,6 +19,7 @@ from .panels import Panel, few, panels_of, pool_labels, rows_of
 from .scales import set_parts
 from .style import CHARACTER_IN, INK, MUTED, SMALL_PT
 from .style import PARTS as COLOURS
+from .told import tell
 
 TITLE = "Where the time goes"
 ALT = "Stacked bars of the parts of one batch's time, as shares of it, one bar a cell; one panel a workload. The table \
@@ -91,21 +92,24 @@ def _put_bars(axes: Axes, rows: pd.DataFrame, parts: Sequence[str]) -> None:
             _put_at_right(axes, middle, column, "" if pd.isna(row[what]) else seconds(row[what]), INK)
         for part in parts:
             if row[part] >= _LEAST_DRAWN:
-                _put_part(axes, part, row[part], begins, middle)
+                said = f"{row['label']}: {PARTS[part].lower()} {row[part]:.0%}, {seconds(row[part] * row['batch_s'])}"
+                tell(_put_part(axes, part, row[part], begins, middle), [said])
                 begins += row[part]
 
 
-def _put_part(axes: Axes, part: str, share: float, begins: float, middle: float) -> None:
+def _put_part(axes: Axes, part: str, share: float, begins: float, middle: float) -> Rectangle:
     """With its share in it where that has room; what is beyond the axis is not seen."""
     colour, text_colour = COLOURS[part]
     most = axes.get_xlim()[1]
     gap = 0.7 * most / (_WIDTH_IN * 72)
     place = (begins, middle - _BAR_PT / 2)
-    axes.add_artist(Rectangle(place, max(share - gap, gap), _BAR_PT, color=colour, lw=0, zorder=2))
+    bar = Rectangle(place, max(share - gap, gap), _BAR_PT, color=colour, lw=0, zorder=2)
+    axes.add_artist(bar)
     seen = min(begins + share, most) - begins
     if seen >= _LEAST_SAID * most:
         style: dict[str, Any] = {"ha": "center", "va": "center_baseline", "size": SMALL_PT - 1, "in_layout": False}
         axes.text(begins + seen / 2, middle, f"{share:.0%}", color=text_colour, **style)
+    return bar
 
 
 def _put_at_right(axes: Axes, y: float, column: int, text: str, colour: str) -> None:
