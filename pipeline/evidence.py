@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -124,9 +125,16 @@ def middle(trials: Iterable[Record], arm: str, what: str) -> float | None:
     """The median of an arm's `what` over all `trials`, and their rounds where each has one."""
     values: list[float] = []
     for trial in trials:
-        value: Any = trial["arms"][arm].get(what)
-        values += [each for each in (value if isinstance(value, list) else [value]) if each is not None]
+        values.extend(told(trial["arms"][arm], what))
     return float(median(values)) if values else None
+
+
+def told(arm: Record, what: str) -> Sequence[float]:
+    """An arm's `what` as far as it is known: of each round, or one of them all."""
+    value: Any = arm.get(what)
+    if isinstance(value, array):
+        return value
+    return [each for each in (value if isinstance(value, list) else [value]) if each is not None]
 
 
 def gather(trials: Sequence[Record], preflight: Record | None) -> Evidence:
@@ -201,8 +209,8 @@ class Run:
             listed.setdefault(cell["anchor"], {**cell, "id": cell["anchor"], **ANCHOR})
             if cell["id"] != cell["anchor"] or cell["id"] in self.header["measured"]:
                 listed[cell["id"]] = cell
-        order = list(listed)
-        return tuple(sorted(listed.values(), key=lambda cell: order.index(cell["anchor"])))
+        places = {id_: place for place, id_ in enumerate(listed)}
+        return tuple(sorted(listed.values(), key=lambda cell: places[cell["anchor"]]))
 
     @property
     def revisions(self) -> dict[str, Record] | None:

@@ -79,7 +79,7 @@ def speedup(log_ratios: Sequence[Sequence[float]], alpha: float) -> Speedup:
         log_ratios: for each trial, log(anchor time / cell time) of each of its rounds.
         alpha: the probability that the interval may miss the true median.
     """
-    rounds = [each for trial in log_ratios for each in trial]
+    rounds = sorted(each for trial in log_ratios for each in trial)
     if not rounds:
         return Speedup(math.nan, 0.0, math.inf, 0, 0, False)
     middle = median(rounds)

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from ..evidence import Run
+from ..journal import Record
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
@@ -16,17 +17,20 @@ _NUMBERS = {"arms", "orders"}
 
 def clean(text: str) -> str:
     """Without what XML, UTF-8 or a reader cannot take: control characters, lone surrogates, turned directions."""
+    if text.isprintable():  # most are, and a run has millions
+        return text
     return _UNSHOWABLE.sub("\ufffd", _ANSI.sub("", text.replace("\r\n", "\n")))
 
 
 def clean_run(run: Run) -> Run:
     """The run with every text clean that a user can have set, named or printed."""
-    return Run(
-        tuple(
-            {key: _clean_all(value) if key not in _NUMBERS else value for key, value in record.items()}
-            for record in run.records
-        )
-    )
+    return Run(tuple(map(_clean_record, run.records)))
+
+
+def _clean_record(record: Record) -> Record:
+    """The very same one where it is clean: there may be a hundred thousand."""
+    cleaned = {key: _clean_all(value) if key not in _NUMBERS else value for key, value in record.items()}
+    return record if cleaned == record else cleaned
 
 
 def one_line(text: str) -> str:
