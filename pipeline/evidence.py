@@ -53,6 +53,15 @@ class Evidence:
         return {}
 
     @cached_property
+    def _ordered(self) -> dict[tuple[str, str], statistics.LogRatios]:
+        return {}
+
+    @cached_property
+    def flags(self) -> dict[Room, tuple[Flag, ...]]:
+        """What `flags.find` found, by what room there was."""
+        return {}
+
+    @cached_property
     def _middles(self) -> dict[tuple[str, str], float | None]:
         return {}
 
@@ -62,7 +71,9 @@ class Evidence:
 
     def speedup(self, alpha: float, over: str = "anchor", arm: str = "cell") -> statistics.Speedup:
         """The speed-up of one arm over another, at level 1 - `alpha`."""
-        return statistics.speedup(self.log_ratios(over, arm), alpha)
+        if (over, arm) not in self._ordered:  # asked for at several levels
+            self._ordered[over, arm] = statistics.LogRatios.of(self.log_ratios(over, arm))
+        return self._ordered[over, arm].speedup(alpha)
 
     def over_before(self, alpha: float) -> statistics.Speedup:
         """The speed of the revision after over that of the one before, which were interleaved."""
@@ -99,6 +110,17 @@ class Evidence:
         if (arm, what) not in self._middles:  # asked for again and again, by flags and sentences
             self._middles[arm, what] = middle(self.trials, arm, what)
         return self._middles[arm, what]
+
+
+@dataclass(frozen=True)
+class Flag:
+    """What restricts the claims: `name` is a word or two for tables, `detail` says with numbers what was seen."""
+
+    name: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.detail})"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from ..journal import Record
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
 
-_NUMBERS = {"arms", "orders"}
+_NUMBERS = {"arms", "capacity", "machine", "orders", "phases_s"}
 """The large parts of a record; nothing in them is shown as it stands."""
 
 
