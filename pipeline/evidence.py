@@ -329,10 +329,21 @@ class Run:
         clustered = any(cell.get("clustered", False) for cell in (rival, leader))
         return plan_match(self.measure, preflight, (over_loop[0], over_loop[1]), clustered=clustered)
 
+    def of_workload(self, anchor: str) -> Sequence[Record]:
+        """The definitions of a workload's cells that got trials of their own, by the id of its anchor."""
+        return self._of_workloads.get(anchor, ())
+
+    @cached_property
+    def _of_workloads(self) -> dict[str, list[Record]]:
+        found: dict[str, list[Record]] = {}
+        for cell in self.cells:
+            if cell["id"] in self.measured:
+                found.setdefault(cell["anchor"], []).append(cell)
+        return found
+
     def of_anchor(self, anchor: str) -> tuple[Record, ...]:
         """The trials in which an anchor was measured: all of its workload's."""
-        cells = [cell["id"] for cell in self.cells if cell["anchor"] == anchor and cell["id"] in self.measured]
-        return tuple(trial for id_ in cells for trial in self.evidence[id_].trials)
+        return tuple(trial for cell in self.of_workload(anchor) for trial in self.evidence[cell["id"]].trials)
 
 
 _HEADER = {"name", "version", "definition", "command", "cells", "measured", "surroundings"}

@@ -1,7 +1,7 @@
 """What a report's figures take at the least: a script that reads the tables of a run and calls seaborn and matplotlib.
 
-`python bare_report.py FOLDER` draws the six kinds of figures that a report has, of one workload, as SVG and as PNG of the
-same size, from the parquet files in the folder. Nothing of ours is imported.
+`python bare_report.py FOLDER` draws the six kinds of figures that a report has, of one workload, as SVG and as PNG of
+the same size, from the parquet files in the folder. Nothing of ours is imported.
 """
 
 from __future__ import annotations
