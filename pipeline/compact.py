@@ -39,7 +39,7 @@ class Compactor:
         """In an array, if they all are; those that are all the same, as most counters are, are few arrays."""
         if not values:
             return self._seen.setdefault((), values)
-        if values.count(None) == len(values):
+        if values[0] is None and values.count(None) == len(values):
             return self._seen.setdefault((None, len(values)), values)
         try:
             held = array("d", values)

@@ -28,7 +28,8 @@ memory for each repetition. 3: records of nodes; a trial's `environment` stands 
 
 Record = dict[str, Any]
 
-_AT_ONCE_BYTES = 1 << 22
+_AT_ONCE_BYTES = 1 << 16
+"""So many are parsed together: enough for keys to be shared, and few enough to stay in a cache."""
 
 
 class Journal:
