@@ -88,6 +88,9 @@ SAMPLES += COUNTERS
 """The columns of the samples: one row for each arm of each round; `position` 0 ran first in its round. What is counted
 of an arm is for one batch, what is counted of the machine for the whole repetition."""
 
+BATCHES = ["cell", "workload", "arm", "batch_s"]
+"""Those of them that figures are drawn from."""
+
 SPANS = ["cell", "worker", "start_s", "end_s", "computed_s", "batch_s", "tasks", "batch_computed_s"]
 """The columns of the spans: one row a task, in the order of their starts. `worker` counts from 0 in the order of their
 first tasks, seconds from the start of the batch; `computed_s` is CPU time of the thread that ran the task, empty where
@@ -100,7 +103,7 @@ _Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 @dataclass(frozen=True)
 class Tables:
-    """What figures are drawn from: see `summarise`, `samples` and `spans`."""
+    """What figures are drawn from: see `summarise`, `samples`, of which there are `BATCHES`, and `spans`."""
 
     summary: pd.DataFrame
     samples: pd.DataFrame
