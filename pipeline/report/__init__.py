@@ -42,7 +42,7 @@ def _files(as_told: Run, findings: Findings) -> Iterator[tuple[str, str | bytes]
     run, summary = findings.run, findings.summary
     samples = tables.samples(run)
     yield "samples.parquet", data.parquet(samples)
-    samples = samples[tables.BATCHES].copy()  # a million rounds with all that was counted are larger than everything else
+    samples = samples[tables.BATCHES].copy()  # with all that was counted, a million rounds are larger than the rest
     spans = tables.spans(run, timeline.choose(summary))
     # Before the verdict: once that has imported SciPy, seaborn would have it import its statistics, too, for 1.5 s.
     drawings = figures.draw_all(tables.Tables(summary, samples, spans), claims.find_charts(run))
