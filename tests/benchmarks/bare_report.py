@@ -13,8 +13,9 @@ import matplotlib as mpl
 import pandas as pd
 
 mpl.use("agg")
-import matplotlib.pyplot as plt
-import seaborn as sns
+sys.modules["scipy"] = None  # type: ignore[assignment] # 1.5 s of imports for plots that are not drawn here
+import matplotlib.pyplot as plt  # noqa: E402 - after the choice of what draws
+import seaborn as sns  # noqa: E402 - likewise
 
 PARTS = ["ideal_s", "dispatch_s", "imbalance_s", "waiting_s", "machine_s"]
 PNG_DPI = 144
@@ -85,7 +86,6 @@ def draw_memory(folder: Path, rows: pd.DataFrame) -> None:
 
 def save(folder: Path, figure: plt.Figure, name: str) -> None:
     """In both formats."""
-    figure.tight_layout()
     figure.savefig(folder / f"{name}.svg")
     figure.savefig(folder / f"{name}.png", dpi=PNG_DPI)
     plt.close(figure)
