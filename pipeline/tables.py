@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
@@ -17,6 +15,7 @@ from .attribution import attribute
 from .evidence import Run, middle
 from .journal import Record
 from .plan import ALPHA
+from .rounds import Layout, of_rounds
 
 SUMMARY = [
     "workload",
@@ -98,9 +97,6 @@ it was not noted. `batch_s` is how long the whole batch took, `tasks` how many i
 rows, and `batch_computed_s` the CPU time of all of them."""
 
 
-_Ints = np.ndarray[Any, np.dtype[np.int64]]
-
-
 @dataclass(frozen=True)
 class Tables:
     """What figures are drawn from: see `summarise`, `samples`, of which there are `BATCHES`, and `spans`."""
@@ -116,7 +112,7 @@ def samples(run: Run) -> pd.DataFrame:
     trials = [trial for evidence in run.evidence.values() for trial in evidence.trials]
     # A million rounds fit where numbers go from array to array, and a text is written once for all of its rows.
     of_trials = pd.DataFrame([_said(run, cells[trial["cell"]], trial) for trial in trials], columns=SAMPLES[:6])
-    layout = _Layout.of(trials)
+    layout = Layout.of(trials)
     frame = of_trials.take(layout.trial).reset_index(drop=True)
     frame["round"] = layout.round
     names = list(dict.fromkeys(arm for trial in trials for arm in trial["arms"]))
@@ -124,60 +120,8 @@ def samples(run: Run) -> pd.DataFrame:
     frame["arm"] = pd.Series(names).take(numbers[layout.arm]).array
     frame["position"] = layout.position
     for column in ("batch_s", *COUNTERS):
-        frame[column] = _of_rounds(trials, column)[layout.place]
+        frame[column] = of_rounds(trials, column)[layout.place]
     return frame
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """Which row is what: for each its trial, arm and round, and its place where an arm's rounds are together.
-
-    Trials and arms are counted through; `position` is the arm's in its round.
-    """
-
-    trial: _Ints
-    arm: _Ints
-    round: _Ints
-    place: _Ints
-    position: _Ints
-
-    @classmethod
-    def of(cls, trials: Sequence[Record]) -> _Layout:
-        rounds, arms = (np.array([len(trial[what]) for trial in trials], "int64") for what in ("orders", "arms"))
-        sizes = rounds * arms
-        trial = np.repeat(np.arange(len(trials)), sizes)
-        row = np.arange(len(trial)) - np.repeat(sizes.cumsum() - sizes, sizes)
-        round_, arm = np.divmod(row, arms[trial])
-        place = np.arange(len(trial)) - row + arm * rounds[trial] + round_
-        return cls(trial, arm + (arms.cumsum() - arms)[trial], round_, place, _positions(trials))
-
-
-def _positions(trials: Iterable[Record]) -> _Ints:
-    """Where each arm stood in each round."""
-    found = array("q")
-    known: dict[tuple[str, ...], array[int]] = {}  # there are few orders
-    for trial in trials:
-        arms = tuple(trial["arms"])
-        for order in trial["orders"]:
-            key = (*arms, *order)
-            if key not in known:
-                known[key] = array("q", [order.index(arm) for arm in arms])
-            found.extend(known[key])
-    return np.array(found, "int64")
-
-
-def _of_rounds(trials: Iterable[Record], column: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Each arm's values, round by round; journals of schema 1 have some of them once a trial, and none here."""
-    found = array("d")
-    for trial in trials:
-        rounds = len(trial["orders"])
-        for arm in trial["arms"].values():
-            values = arm.get(column)
-            if not isinstance(values, array):
-                given = values if isinstance(values, list) and values else [None] * rounds
-                values = [math.nan if each is None else each for each in given]
-            found.extend(values)
-    return np.array(found, "float64")
 
 
 def _said(run: Run, cell: Record, trial: Record) -> list[Any]:
