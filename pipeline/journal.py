@@ -135,7 +135,7 @@ def _parse(path: Path, lines: list[bytes], first: int) -> list[Record]:
     whole = lines if lines[-1].endswith(b"\n") else lines[:-1]
     # All at once, which takes less time, and keys that are equal are one object; else one by one, to find the damage.
     together = _load(b"[%b]" % b",".join(whole)) or []
-    records = together if len(together) == len(whole) else [_load(line) for line in whole]
+    records: list[Record] = together if len(together) == len(whole) else [_load(line) for line in whole]
     for number, record in enumerate(records, start=first):
         try:
             schema, _ = record["schema"], record["kind"]
