@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -52,6 +53,15 @@ class Evidence:
         return {}
 
     @cached_property
+    def _ordered(self) -> dict[tuple[str, str], statistics.LogRatios]:
+        return {}
+
+    @cached_property
+    def flags(self) -> dict[Room, tuple[Flag, ...]]:
+        """What `flags.find` found, by what room there was."""
+        return {}
+
+    @cached_property
     def _middles(self) -> dict[tuple[str, str], float | None]:
         return {}
 
@@ -61,7 +71,9 @@ class Evidence:
 
     def speedup(self, alpha: float, over: str = "anchor", arm: str = "cell") -> statistics.Speedup:
         """The speed-up of one arm over another, at level 1 - `alpha`."""
-        return statistics.speedup(self.log_ratios(over, arm), alpha)
+        if (over, arm) not in self._ordered:  # asked for at several levels
+            self._ordered[over, arm] = statistics.LogRatios.of(self.log_ratios(over, arm))
+        return self._ordered[over, arm].speedup(alpha)
 
     def over_before(self, alpha: float) -> statistics.Speedup:
         """The speed of the revision after over that of the one before, which were interleaved."""
@@ -101,6 +113,17 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Flag:
+    """What restricts the claims: `name` is a word or two for tables, `detail` says with numbers what was seen."""
+
+    name: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.detail})"
+
+
+@dataclass(frozen=True)
 class Room:
     """What a machine has for us, in cores.
 
@@ -124,9 +147,16 @@ def middle(trials: Iterable[Record], arm: str, what: str) -> float | None:
     """The median of an arm's `what` over all `trials`, and their rounds where each has one."""
     values: list[float] = []
     for trial in trials:
-        value: Any = trial["arms"][arm].get(what)
-        values += [each for each in (value if isinstance(value, list) else [value]) if each is not None]
+        values.extend(told(trial["arms"][arm], what))
     return float(median(values)) if values else None
+
+
+def told(arm: Record, what: str) -> Sequence[float]:
+    """An arm's `what` as far as it is known: of each round, or one of them all."""
+    value: Any = arm.get(what)
+    if isinstance(value, array):
+        return value
+    return [each for each in (value if isinstance(value, list) else [value]) if each is not None]
 
 
 def gather(trials: Sequence[Record], preflight: Record | None) -> Evidence:
@@ -201,8 +231,8 @@ class Run:
             listed.setdefault(cell["anchor"], {**cell, "id": cell["anchor"], **ANCHOR})
             if cell["id"] != cell["anchor"] or cell["id"] in self.header["measured"]:
                 listed[cell["id"]] = cell
-        order = list(listed)
-        return tuple(sorted(listed.values(), key=lambda cell: order.index(cell["anchor"])))
+        places = {id_: place for place, id_ in enumerate(listed)}
+        return tuple(sorted(listed.values(), key=lambda cell: places[cell["anchor"]]))
 
     @property
     def revisions(self) -> dict[str, Record] | None:
@@ -305,10 +335,21 @@ class Run:
         clustered = any(cell.get("clustered", False) for cell in (rival, leader))
         return plan_match(self.measure, preflight, (over_loop[0], over_loop[1]), clustered=clustered)
 
+    def of_workload(self, anchor: str) -> Sequence[Record]:
+        """The definitions of a workload's cells that got trials of their own, by the id of its anchor."""
+        return self._of_workloads.get(anchor, ())
+
+    @cached_property
+    def _of_workloads(self) -> dict[str, list[Record]]:
+        found: dict[str, list[Record]] = {}
+        for cell in self.cells:
+            if cell["id"] in self.measured:
+                found.setdefault(cell["anchor"], []).append(cell)
+        return found
+
     def of_anchor(self, anchor: str) -> tuple[Record, ...]:
         """The trials in which an anchor was measured: all of its workload's."""
-        cells = [cell["id"] for cell in self.cells if cell["anchor"] == anchor and cell["id"] in self.measured]
-        return tuple(trial for id_ in cells for trial in self.evidence[id_].trials)
+        return tuple(trial for cell in self.of_workload(anchor) for trial in self.evidence[cell["id"]].trials)
 
 
 _HEADER = {"name", "version", "definition", "command", "cells", "measured", "surroundings"}

@@ -23,11 +23,6 @@ class Findings:
         return tables.summarise(self.run)
 
     @cached_property
-    def samples(self) -> pd.DataFrame:
-        """A row for each arm of each round."""
-        return tables.samples(self.run)
-
-    @cached_property
     def verdicts(self) -> list[verdict.Verdict]:
         """One a workload."""
         return verdict.decide(self.run)

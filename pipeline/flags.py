@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import median
 
 from . import thresholds
-from .evidence import Evidence, Room
+from .evidence import Evidence, Flag, Room
 from .journal import Record
 from .plan import ALPHA
 
@@ -21,18 +20,7 @@ UNFIT = frozenset({THROTTLED, NOT_REPEATABLE})
 """Cells with these are left out of the verdict."""
 
 
-@dataclass(frozen=True)
-class Flag:
-    """`name` is a word or two for tables, `detail` says with numbers what was seen."""
-
-    name: str
-    detail: str
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.detail})"
-
-
-def find(cell: Record, evidence: Evidence, room: Room) -> list[Flag]:
+def find(cell: Record, evidence: Evidence, room: Room) -> tuple[Flag, ...]:
     """The flags of a cell.
 
     Args:
@@ -41,8 +29,11 @@ def find(cell: Record, evidence: Evidence, room: Room) -> list[Flag]:
         room: what the machine has for us.
     """
     if not evidence.trials:
-        return []
-    return [Flag(name, detail) for name, finder in _FINDERS.items() for detail in finder(cell, evidence, room)]
+        return ()
+    if room not in evidence.flags:  # asked for again and again, by tables, verdicts and sentences
+        found = (Flag(name, detail) for name, finder in _FINDERS.items() for detail in finder(cell, evidence, room))
+        evidence.flags[room] = tuple(found)
+    return evidence.flags[room]
 
 
 def is_unfit(cell: Record, evidence: Evidence) -> bool:

@@ -8,12 +8,16 @@ its `cell` met, `claims` has what is held against the run, the last one counts; 
 
 from __future__ import annotations
 
+import gc
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from .compact import Compactor
 from .errors import InputError
 
 try:
@@ -26,6 +30,9 @@ SCHEMA = 3
 memory for each repetition. 3: records of nodes; a trial's `environment` stands for its node's hardware and Python."""
 
 Record = dict[str, Any]
+
+_AT_ONCE_BYTES = 1 << 16
+"""So many are parsed together: enough for keys to be shared, and few enough to stay in a cache."""
 
 
 class Journal:
@@ -96,26 +103,55 @@ def _lock(stream: IO[bytes], path: Path) -> None:
 
 
 def read(path: Path) -> list[Record]:
-    """All whole records; a torn last line is left out.
+    """All whole records, made compact; a torn last line is left out.
 
     Raises:
         InputError: there is no journal, a line in it is damaged, or a newer version of this package wrote it.
     """
+    compactor, records = Compactor(), list[Record]()
     try:
-        lines = path.read_bytes()[: _whole_bytes(path)].splitlines()
+        with path.open("rb") as stream, _without_collector():
+            while lines := stream.readlines(_AT_ONCE_BYTES):
+                records += map(compactor.compact, _parse(path, lines, len(records) + 1))
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); name the folder of a run") from None
-    records: list[Record] = []
-    for number, line in enumerate(lines, start=1):
+    return records
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """JSON has no cycles to collect, and to look for them in all that was read so far takes a sixth of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _parse(path: Path, lines: list[bytes], first: int) -> list[Record]:
+    """The records of some lines, the first of which has that number."""
+    whole = lines if lines[-1].endswith(b"\n") else lines[:-1]
+    # All at once, which takes less time, and keys that are equal are one object; else one by one, to find the damage.
+    together = _load(b"[%b]" % b",".join(whole)) or []
+    records: list[Record] = together if len(together) == len(whole) else [_load(line) for line in whole]
+    for number, record in enumerate(records, start=first):
         try:
-            record = json.loads(line)
             schema, _ = record["schema"], record["kind"]
-        except (ValueError, KeyError, TypeError):
+        except (KeyError, TypeError):
             raise InputError(f"{path}: line {number} is damaged; move the folder away and measure again") from None
         if not isinstance(schema, int) or schema > SCHEMA:
             raise InputError(f"{path}: line {number} has schema {schema}, this version reads up to {SCHEMA}; update")
-        records.append(record)
     return records
+
+
+def _load(text: bytes) -> Any:
+    """`None` where it is damaged."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _whole_bytes(path: Path) -> int:

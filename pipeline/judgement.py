@@ -10,7 +10,7 @@ from typing import Any
 
 from . import flags, statistics
 from .claims import CORES, SPEEDUP, Statement, Which
-from .evidence import Evidence, Run
+from .evidence import Evidence, Run, told
 from .journal import Record
 from .plan import ALPHA
 from .scope import competes_for_cores
@@ -109,9 +109,8 @@ def _logs(quantity: str, arm: Mapping[str, Any]) -> list[float]:
     if quantity == CORES:
         pairs = zip(arm["cpu_s"], arm["batch_s"], strict=True)
         return [math.log(cpu_s / batch_s) for cpu_s, batch_s in pairs if cpu_s]
-    value = arm.get(quantity)
-    told = [each for each in (value if isinstance(value, list) else [value]) if each]
-    return [math.log(median(told))] if told else []
+    values = [each for each in told(arm, quantity) if each]
+    return [math.log(median(values))] if values else []
 
 
 def _divide(one: Speedup, other: Speedup) -> Speedup:

@@ -168,12 +168,12 @@ def turn(points: Sequence[Point]) -> tuple[int, int | None]:
 
 def fit(points: tuple[Point, ...], terms: int, least: int) -> Law | Refusal:
     """The law with so many terms, or why not: it takes `least` points, in the order of their workers."""
-    from scipy.linalg import eigh
-    from scipy.optimize import linprog, nnls
-
     if len(points) < least:
         there_are = "there is 1" if len(points) == 1 else f"there are {len(points)}"
         return Refusal(f"it takes {least} worker counts whose intervals hold beyond these trials, and {there_are}")
+    from scipy.linalg import eigh
+    from scipy.optimize import linprog, nnls
+
     errors = [_error(each) for each in points]
     weighted = [[x / error for x in _terms(each.workers)[:terms]] for each, error in zip(points, errors, strict=True)]
     # Columns of one length, so that thousands of workers are no trouble.

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from . import flags
 from .advice import more_trials
-from .evidence import Evidence, Run
-from .flags import Flag
+from .evidence import Evidence, Flag, Run
 from .journal import Record
 from .playoff import Candidate, Stage
 from .thresholds import CPU_BOUND

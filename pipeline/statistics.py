@@ -6,7 +6,8 @@ Pure functions of numbers; nothing here knows where they came from.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import median
@@ -61,11 +62,46 @@ def order_rank(n: int, alpha: float) -> int:
 
 def median_interval(values: Sequence[float], alpha: float) -> Interval:
     """The order-statistic interval of the median at level 1 - `alpha`; infinite where `values` are too few."""
-    k = order_rank(len(values), alpha)
-    if k == 0:
-        return Interval(-math.inf, math.inf)
-    ordered = sorted(values)
-    return Interval(ordered[k - 1], ordered[-k])
+    return _interval(sorted(values), alpha)
+
+
+def _interval(ordered: Sequence[float], alpha: float) -> Interval:
+    k = order_rank(len(ordered), alpha)
+    return Interval(ordered[k - 1], ordered[-k]) if k > 0 else Interval(-math.inf, math.inf)
+
+
+@dataclass(frozen=True)
+class LogRatios:
+    """log(anchor time / cell time) of all rounds, and the median of each trial that has any; both in order."""
+
+    rounds: array[float]
+    middles: array[float]
+
+    @classmethod
+    def of(cls, trials: Iterable[Sequence[float]]) -> LogRatios:
+        """From those of each round of each trial."""
+        known = [each for each in trials if each]
+        rounds = sorted(each for trial in known for each in trial)
+        return cls(array("d", rounds), array("d", sorted(map(median, known))))
+
+    def speedup(self, alpha: float) -> Speedup:
+        """See the function of that name."""
+        if not self.rounds:
+            return Speedup(math.nan, 0.0, math.inf, 0, 0, False)
+        middle = median(self.rounds)
+        within, between = _interval(self.rounds, alpha), _interval(self.middles, alpha)
+        exists = math.isfinite(between.high)
+        if not exists:
+            between = Interval(self.middles[0], self.middles[-1])
+        wider = max(within, between, key=lambda each: each.high - each.low)
+        return Speedup(
+            estimate=math.exp(middle),
+            low=_exp(min(wider.low, middle)),
+            high=_exp(max(wider.high, middle)),
+            rounds=len(self.rounds),
+            trials=len(self.middles),
+            beyond_these_trials=exists,
+        )
 
 
 def speedup(log_ratios: Sequence[Sequence[float]], alpha: float) -> Speedup:
@@ -79,25 +115,7 @@ def speedup(log_ratios: Sequence[Sequence[float]], alpha: float) -> Speedup:
         log_ratios: for each trial, log(anchor time / cell time) of each of its rounds.
         alpha: the probability that the interval may miss the true median.
     """
-    rounds = [each for trial in log_ratios for each in trial]
-    if not rounds:
-        return Speedup(math.nan, 0.0, math.inf, 0, 0, False)
-    middle = median(rounds)
-    middles = [median(trial) for trial in log_ratios if trial]
-    within = median_interval(rounds, alpha)
-    between = median_interval(middles, alpha)
-    exists = math.isfinite(between.high)
-    if not exists:
-        between = Interval(min(middles), max(middles))
-    wider = max(within, between, key=lambda each: each.high - each.low)
-    return Speedup(
-        estimate=math.exp(middle),
-        low=_exp(min(wider.low, middle)),
-        high=_exp(max(wider.high, middle)),
-        rounds=len(rounds),
-        trials=len(middles),
-        beyond_these_trials=exists,
-    )
+    return LogRatios.of(log_ratios).speedup(alpha)
 
 
 def p_above(log_ratios: Sequence[Sequence[float]], threshold: float, alpha: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
@@ -15,6 +15,7 @@ from .attribution import attribute
 from .evidence import Run, middle
 from .journal import Record
 from .plan import ALPHA
+from .rounds import Layout, of_rounds
 
 SUMMARY = [
     "workload",
@@ -86,6 +87,9 @@ SAMPLES += COUNTERS
 """The columns of the samples: one row for each arm of each round; `position` 0 ran first in its round. What is counted
 of an arm is for one batch, what is counted of the machine for the whole repetition."""
 
+BATCHES = ["cell", "workload", "arm", "batch_s"]
+"""Those of them that figures are drawn from."""
+
 SPANS = ["cell", "worker", "start_s", "end_s", "computed_s", "batch_s", "tasks", "batch_computed_s"]
 """The columns of the spans: one row a task, in the order of their starts. `worker` counts from 0 in the order of their
 first tasks, seconds from the start of the batch; `computed_s` is CPU time of the thread that ran the task, empty where
@@ -95,7 +99,7 @@ rows, and `batch_computed_s` the CPU time of all of them."""
 
 @dataclass(frozen=True)
 class Tables:
-    """What figures are drawn from: see `summarise`, `samples` and `spans`."""
+    """What figures are drawn from: see `summarise`, `samples`, of which there are `BATCHES`, and `spans`."""
 
     summary: pd.DataFrame
     samples: pd.DataFrame
@@ -106,36 +110,22 @@ def samples(run: Run) -> pd.DataFrame:
     """Every arm's batch time in every round of every measured trial."""
     cells = {cell["id"]: cell for cell in run.cells}
     trials = [trial for evidence in run.evidence.values() for trial in evidence.trials]
-    sizes = [len(trial["orders"]) * len(trial["arms"]) for trial in trials]
-    # A million rounds fit where each trial's are arrays, and a text is written once for all of its rows.
+    # A million rounds fit where numbers go from array to array, and a text is written once for all of its rows.
     of_trials = pd.DataFrame([_said(run, cells[trial["cell"]], trial) for trial in trials], columns=SAMPLES[:6])
-    frame = of_trials.loc[of_trials.index.repeat(sizes)].reset_index(drop=True)
-    frame["round"] = _joined([np.repeat(np.arange(len(each["orders"])), len(each["arms"])) for each in trials], "int64")
-    frame["arm"] = [arm for trial in trials for _ in trial["orders"] for arm in trial["arms"]]
-    frame["position"] = _joined([_positions(trial) for trial in trials], "int64")
+    layout = Layout.of(trials)
+    frame = of_trials.take(layout.trial).reset_index(drop=True)
+    frame["round"] = layout.round
+    names = list(dict.fromkeys(arm for trial in trials for arm in trial["arms"]))
+    numbers = np.array([names.index(arm) for trial in trials for arm in trial["arms"]], "int64")
+    frame["arm"] = pd.Series(names).take(numbers[layout.arm]).array
+    frame["position"] = layout.position
     for column in ("batch_s", *COUNTERS):
-        frame[column] = _joined([_round_by_round(trial, column) for trial in trials], "float64")
+        frame[column] = of_rounds(trials, column)[layout.place]
     return frame
 
 
 def _said(run: Run, cell: Record, trial: Record) -> list[Any]:
     return [cell["id"], cell["name"], cell["backend"], cell["workers"], run.variants[cell["id"]], trial["trial"]]
-
-
-def _positions(trial: Record) -> list[int]:
-    return [order.index(arm) for order in trial["orders"] for arm in trial["arms"]]
-
-
-def _round_by_round(trial: Record, column: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Of each round the arms' values; journals of schema 1 have some of them once a trial, and none here."""
-    rounds = len(trial["orders"])
-    found = [arm.get(column) for arm in trial["arms"].values()]
-    known = [each if isinstance(each, list) and each else [None] * rounds for each in found]
-    return np.array(known, dtype="float64").T.ravel()
-
-
-def _joined(parts: Sequence[Any], dtype: str) -> np.ndarray[Any, Any]:
-    return np.concatenate([np.empty(0, dtype), *parts]).astype(dtype)
 
 
 def spans(run: Run, cells: Iterable[str]) -> pd.DataFrame:

@@ -130,7 +130,7 @@ def _decide(run: Run, anchor: Record) -> Verdict:
 
 
 def _candidates(run: Run, anchor: str) -> tuple[Candidate, ...]:
-    cells = [cell for cell in run.cells if cell["anchor"] == anchor and cell["id"] in run.measured]
+    cells = run.of_workload(anchor)
     found = [(cell, run.evidence[cell["id"]], plan) for cell in cells if (plan := run.plan(cell)) is not None]
     return playoff.enter(found, run.family, run.variants)
 
@@ -159,9 +159,7 @@ def _scaling(run: Run, candidates: Sequence[Candidate], *, is_shared: bool) -> t
 def _left_out(run: Run, anchor: str) -> LeftOut:
     found: dict[str, dict[str, list[str]]] = {"unfit": {}, "failed": {}}
     waiting = []
-    for cell in run.cells:
-        if cell["anchor"] != anchor or cell["id"] not in run.measured:
-            continue
+    for cell in run.of_workload(anchor):
         evidence, variant = run.evidence[cell["id"]], run.variants[cell["id"]]
         name = pool_name(cell["backend"], cell["workers"]) + (f" with {variant}" if variant else "")
         unfit = [flag for flag in flags.find(cell, evidence, run.room(cell)) if flag.name in flags.UNFIT]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,36 +90,39 @@ def write(path: Path, recorded: Run) -> Path:
 
 def records(*works: Work, name: str, command: str, finished: bool) -> list[Record]:
     """The journal's records, through JSON and back as they would be read."""
+    told = list(tell(*works, name=name, command=command, finished=finished))
+    loaded: list[Record] = json.loads(json.dumps(told))
+    return loaded
+
+
+def tell(*works: Work, name: str, command: str, finished: bool) -> Iterator[Record]:
+    """The journal's records one after the other, for runs that are too large to be held."""
     cells = [[(_cell(work, number, told), told) for told in work.cells] for number, work in enumerate(works)]
     flat = [cell for workload in cells for cell, _ in workload]
-    found = [
-        _record(
-            "run",
-            name=name,
-            version="abcdef012345",
-            definition={
-                "protocol": 1,
-                "measure": asdict(MEASURE),
-                "margin": 0.05,
-                "cells": [cell.definition for cell in flat],
-                "sources": {"work.py:work": "fe342d8313d8"},
-            },
-            command=command,
-            seed=0,
-            runner="local",
-            began=1_700_000_000.0,
-            cells=[cell.record() for cell in flat],
-            measured=[cell.id for cell in flat],
-            surroundings=_ENVIRONMENT,
-        )
-    ]
+    yield _record(
+        "run",
+        name=name,
+        version="abcdef012345",
+        definition={
+            "protocol": 1,
+            "measure": asdict(MEASURE),
+            "margin": 0.05,
+            "cells": [cell.definition for cell in flat],
+            "sources": {"work.py:work": "fe342d8313d8"},
+        },
+        command=command,
+        seed=0,
+        runner="local",
+        began=1_700_000_000.0,
+        cells=[cell.record() for cell in flat],
+        measured=[cell.id for cell in flat],
+        surroundings=_ENVIRONMENT,
+    )
     for work, told in zip(works, cells, strict=True):
-        found.append(_preflight(work, told[0][0]))
+        yield _preflight(work, told[0][0])
         if work.failure is None:
-            found += [_trial(work, *each, trial) for each in told for trial in range(each[1].trials)]
-    found.append(_record("end", reason="finished" if finished else "interrupted", ended=1_700_000_100.0))
-    loaded: list[Record] = json.loads(json.dumps(found))
-    return loaded
+            yield from (_trial(work, *each, trial) for each in told for trial in range(each[1].trials))
+    yield _record("end", reason="finished" if finished else "interrupted", ended=1_700_000_100.0)
 
 
 def _cell(work: Work, number: int, told: Told) -> Cell:

@@ -39,7 +39,10 @@ def _files(as_told: Run, findings: Findings) -> Iterator[tuple[str, str | bytes]
     from .figures import timeline
 
     open_end = unfinished.describe(as_told)
-    run, summary, samples = findings.run, findings.summary, findings.samples
+    run, summary = findings.run, findings.summary
+    samples = tables.samples(run)
+    yield "samples.parquet", data.parquet(samples)
+    samples = samples[tables.BATCHES].copy()  # with all that was counted, a million rounds are larger than the rest
     spans = tables.spans(run, timeline.choose(summary))
     # Before the verdict: once that has imported SciPy, seaborn would have it import its statistics, too, for 1.5 s.
     drawings = figures.draw_all(tables.Tables(summary, samples, spans), claims.find_charts(run))
@@ -47,7 +50,6 @@ def _files(as_told: Run, findings: Findings) -> Iterator[tuple[str, str | bytes]
     snippets = snippet.write_all(as_told, verdicts)
     yield "config.yaml", data.config_yaml(run)
     yield "environment.json", data.environment_json(run)
-    yield "samples.parquet", data.parquet(samples)
     yield "summary.parquet", data.parquet(summary)
     yield "summary.csv", data.csv(summary)
     yield "verdict.json", data.verdict_json(verdicts, snippets)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..evidence import Run
 from ..verdict import Verdict
+from . import configuration
 
 _RESOLVED = ("name", "version", "command", "seed", "runner", "definition", "cells")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -18,13 +19,9 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 def config_yaml(run: Run) -> str:
     """What was asked for, with everything resolved."""
-    import yaml
-
     resolved = {key: run.header[key] for key in _RESOLVED}
     resolved["cells"] = [{key: value for key, value in cell.items() if key != "kind"} for cell in resolved["cells"]]
-    dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text = yaml.dump(resolved, Dumper=dumper, sort_keys=False, allow_unicode=True, width=120)
-    return str(text)
+    return configuration.to_yaml(resolved)
 
 
 def environment_json(run: Run) -> str:

@@ -66,7 +66,7 @@ def pyperf(run: Run) -> str:
         runs = [
             {
                 "metadata": {"name": _name(run, cell), "unit": "second", "loops": trial["repeat"]},
-                "values": trial["arms"]["anchor" if anchor else "cell"]["batch_s"],
+                "values": list(trial["arms"]["anchor" if anchor else "cell"]["batch_s"]),
             }
             for trial in trials
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,6 +32,7 @@ def draw(folder: Path) -> int:
     from ..summary import summary_text
 
     run_ = Run.read(folder / outputs.JOURNAL)
+    gc.freeze()  # it stays to the end, and may be a million objects to look for cycles in
     if run_.revisions is not None:
         return interleave.draw(folder)
     with writing(folder):
