@@ -34,7 +34,7 @@ _MOST_NODES = 8
 class Silent:
     """A display that shows nothing."""
 
-    def begin(self, sweep: Sweep, folder: Path, resumed: int) -> None:
+    def begin(self, sweep: Sweep, folder: Path, resumed: int, cut_bytes: int = 0) -> None:
         """Nothing."""
 
     def preflight(self, workload: str) -> None:
@@ -70,10 +70,10 @@ class Lines:
         self._travelled = False
         self._nodes: set[str] = set()
 
-    def begin(self, sweep: Sweep, folder: Path, resumed: int) -> None:
+    def begin(self, sweep: Sweep, folder: Path, resumed: int, cut_bytes: int = 0) -> None:
         """Say what is measured and where it goes."""
         self._names = _names(sweep)
-        going_on = f", going on after {resumed} trials" if resumed else ""
+        going_on = _going_on(resumed, cut_bytes)
         self._say(f"measuring {_count(len(sweep.measured), 'cell')} into {folder}{going_on}")
 
     def preflight(self, workload: str) -> None:
@@ -138,12 +138,11 @@ class LiveTable:
         self._shown: RenderableType = ""
         self._ending = False
 
-    def begin(self, sweep: Sweep, folder: Path, resumed: int) -> None:
+    def begin(self, sweep: Sweep, folder: Path, resumed: int, cut_bytes: int = 0) -> None:
         """Show the title."""
         self._names = _names(sweep)
         self._began = self._clock()
-        going_on = f", going on after {resumed} trials" if resumed else ""
-        self._title = f"{_count(len(sweep.measured), 'cell')} of {sweep.name}{going_on}"
+        self._title = f"{_count(len(sweep.measured), 'cell')} of {sweep.name}{_going_on(resumed, cut_bytes)}"
         if sweep.interleaved:
             self._figure, self._plays_off = "times as fast", False
 
@@ -303,6 +302,11 @@ def _state(each: CellProgress) -> str:
     if math.isinf(each.speedup.half_width):
         return f"{factor(each.speedup.estimate)}x"
     return speedup_interval(each.speedup)
+
+
+def _going_on(resumed: int, cut_bytes: int) -> str:
+    torn = f" and a torn record, cut off ({_count(cut_bytes, 'byte')})" if cut_bytes else ""
+    return f", going on after {resumed} trials{torn}" if resumed or torn else ""
 
 
 def _travels(folder: Path, size_bytes: int) -> str:

@@ -7,7 +7,6 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,16 +20,12 @@ _PATIENCE_S = 10.0
 
 @contextmanager
 def open_runner(setting: Setting) -> Iterator[_Local]:
-    """A keeper that lives as long as the block, with a private folder that goes with it."""
-    scratch = Path(tempfile.mkdtemp(prefix="pipeline-"))
+    """A keeper that lives as long as the block."""
+    local = _Local(_make_library(setting.scratch), setting)
     try:
-        local = _Local(_make_library(scratch), scratch, setting)
-        try:
-            yield local
-        finally:
-            local.stop()
+        yield local
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        local.stop()
 
 
 def _make_library(scratch: Path) -> Path:
@@ -65,10 +60,10 @@ def _start_keeper(library: Path, scratch: Path) -> subprocess.Popen[bytes]:
 
 
 class _Local:
-    def __init__(self, library: Path, scratch: Path, setting: Setting) -> None:
-        self._library, self._scratch, self._setting = library, scratch, setting
+    def __init__(self, library: Path, setting: Setting) -> None:
+        self._library, self._setting = library, setting
         self._node = platform.node()
-        self._keeper = _start_keeper(library, scratch)
+        self._keeper = _start_keeper(library, setting.scratch)
 
     def stop(self) -> None:
         """Close the pipe, which tells the keeper to end whatever runs and itself."""
@@ -95,7 +90,7 @@ class _Local:
             if message is None:  # the measured code, or the system short of memory, killed it
                 self.stop()
                 orphans.end(self._library)
-                self._keeper = _start_keeper(self._library, self._scratch)
+                self._keeper = _start_keeper(self._library, self._setting.scratch)
                 yield Outcome(assignment, self._node, kind, None, f"its keeper on {self._node} was killed")
             else:
                 yield Outcome(assignment, self._node, kind, message["done"])

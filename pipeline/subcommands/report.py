@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from .. import lookup, outputs
+from .. import journal, lookup, outputs
 from ..status import ALL_MEASURED, SOME_NOT_MEASURED
-from ..streams import say, writing
+from ..streams import say, tell, writing
 from . import Parser, interleave
 
 PARSER = Parser(
@@ -16,28 +16,36 @@ PARSER = Parser(
     allow_abbrev=False,
 )
 PARSER.add_argument("run", metavar="RUN", help="a run's folder, as in outputs/latest, or NAME@latest")
+PARSER.add_argument("--damaged", action="store_true", help="use what is whole of a damaged journal, and say so")
 
 
 def run(words: Sequence[str]) -> int:
     """Draw it."""
-    return draw(lookup.find(PARSER.parse_args(words).run))
+    given = PARSER.parse_args(words)
+    return draw(lookup.find(given.run), damaged=given.damaged)
 
 
-def draw(folder: Path) -> int:
-    """Draw a run's report and say what it says."""
+def draw(folder: Path, *, damaged: bool = False) -> int:
+    """Draw a run's report and say what it says; of a `damaged` journal where that is asked for."""
     from .. import report
     from ..evidence import Run
-    from ..report import history
+    from ..report import history, unfinished
     from ..summary import summary_text
 
-    run_ = Run.read(folder / outputs.JOURNAL)
-    if run_.revisions is not None:
-        return interleave.draw(folder)
-    with writing(folder):
-        findings = report.write(run_, folder)
-        root = outputs.root_of(folder)
-        if root is not None:
-            outputs.write(root / "index.html", history.page(root))
-    say(f"{summary_text(findings)}\nreport: {folder / 'report.html'}")
-    ended = {each.status for each in (*findings.run.evidence.values(), *findings.run.matches.values())}
-    return SOME_NOT_MEASURED if ended - {"measured", "unsupported"} else ALL_MEASURED
+    path = folder / outputs.JOURNAL
+    with journal.doubting(path):
+        run_ = Run.read(path, damaged=damaged)
+        if journal.torn_bytes(path):
+            tell(f"{path}: its last line is torn, as by a kill, and left out")
+        if run_.revisions is not None:
+            return interleave.draw(folder, damaged=damaged)
+        with writing(folder):
+            findings = report.write(run_, folder)
+            root = outputs.root_of(folder)
+            if root is not None:
+                outputs.write(root / "index.html", history.page(root))
+        if run_.lost_lines:
+            tell(f"{path}: {unfinished.lost(run_)}; the report rests on the others")
+        say(f"{summary_text(findings)}\nreport: {folder / 'report.html'}")
+        ended = {each.status for each in (*findings.run.evidence.values(), *findings.run.matches.values())}
+        return SOME_NOT_MEASURED if ended - {"measured", "unsupported"} else ALL_MEASURED
