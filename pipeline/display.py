@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .cells import Sweep
 from .evidence import variants
 from .sweep import CellProgress
-from .wording import duration, factor, megabytes, pool_name, speedup_interval
+from .wording import clean, duration, factor, megabytes, pool_name, speedup_interval
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -118,7 +118,7 @@ class Lines:
     def _say(self, text: str) -> None:
         if self._seen:
             try:
-                print(text, file=sys.stderr, flush=True)
+                print(clean(text), file=sys.stderr, flush=True)
             except OSError:
                 self._seen = False
 
@@ -150,20 +150,20 @@ class LiveTable:
         """Show which workload is looked at."""
         from rich.text import Text
 
-        self._show(Text(f"looking at {workload} ..."))
+        self._show(Text(f"looking at {clean(workload)} ..."))
 
     def wait_for(self, what: str) -> None:
         """Show it in place of the table."""
         from rich.text import Text
 
-        title, waits = Text(self._title, style="bold"), Text(f"waiting for {what}")
+        title, waits = Text(self._title, style="bold"), Text(f"waiting for {clean(what)}")
         self._show(Text("\n").join([title, waits] if self._title else [waits]))
 
     def travel(self, folder: Path, size_bytes: int) -> None:
         """Show it until something happens."""
         from rich.text import Text
 
-        self._show(Text(_travels(folder, size_bytes)))
+        self._show(Text(clean(_travels(folder, size_bytes))))
 
     def join(self, node: str, about: Mapping[str, Any]) -> None:
         """A cluster's nodes have a line each."""
@@ -281,7 +281,7 @@ def _mean_s(each: CellProgress) -> float:
 def _names(sweep: Sweep) -> dict[str, str]:
     variant = variants([cell.record() for cell in sweep.measured])
     return {
-        cell.id: f"{cell.workload.name}, {pool_name(cell.backend, cell.workers)} {variant[cell.id]}".rstrip()
+        cell.id: clean(f"{cell.workload.name}, {pool_name(cell.backend, cell.workers)} {variant[cell.id]}".rstrip())
         for cell in sweep.measured
     }
 
@@ -295,7 +295,7 @@ def _name(each: CellProgress, names: Mapping[str, str]) -> str:
 
 def _state(each: CellProgress) -> str:
     if each.evidence.status not in ("measured", "not run"):
-        reason = str(each.evidence.reason).partition("\n")[0]  # a row has one line
+        reason = clean(str(each.evidence.reason)).partition("\n")[0]  # a row has one line
         return f"{each.evidence.status}: {reason}"
     if not each.speedup.rounds:
         return ""

@@ -27,6 +27,7 @@ from .request import Descriptions, Request, version_of
 from .runners import Assignment, Joined, Left, Outcome, Place, Progress, Runner, Started, Travels, Waiting
 from .scratch import scratch_folder
 from .sweep import Bags, CellProgress, Turn
+from .wording import clean
 
 _SERVES_AT = "PIPELINE_NODE_ADDRESS"
 """Where a server that inputs start can be reached by a cluster's workers,"""
@@ -471,11 +472,18 @@ def _trial_record(run: Journal, turn: Turn, outcome: Outcome) -> Record:
     )
 
 
+class _Formatter(logging.Formatter):
+    """For a file that somebody may look at in a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return clean(super().format(record))
+
+
 @contextmanager
 def _logging(path: Path) -> Iterator[None]:
     """Keep what happens in the run's log file."""
     handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
     _log.addHandler(handler)
     try:
         yield

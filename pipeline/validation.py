@@ -55,7 +55,7 @@ def make_sweep(
     cells = unique(_make_cell(config, pickled) for config in configs)
     workloads = dict.fromkeys(cell.workload.name for cell in cells)
     return Sweep(
-        name=_folder_name(common["name"], experiment or "-".join(workloads)),
+        name=folder_name(common["name"], experiment or "-".join(workloads)),
         cells=_name_apart(cells),
         measure=_make_measure(common["measure"]),
         margin=number("margin", common["margin"], above=0, below=1),
@@ -157,7 +157,7 @@ def _same(one: Json, first: Json, key: str) -> None:
         raise InputError(f"{key} takes one value in a sweep, not {first!r} and {one!r}; write one of them")
 
 
-def _folder_name(given: Json, otherwise: str) -> str:
+def folder_name(given: Json, otherwise: str) -> str:
     """The name that was given, which must be one for a folder, or else one made of a text."""
     if given is None:
         made = re.sub(r"[^\w.=-]+", "-", otherwise).encode()[:_LONGEST_NAME].decode(errors="ignore").strip("-. ")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, tzinfo
@@ -13,7 +12,7 @@ import pytest
 
 from pipeline import outputs
 from pipeline.errors import InputError
-from pipeline.journal import SCHEMA
+from pipeline.journal import SCHEMA, seal
 
 HERE, ELSEWHERE = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
 
@@ -22,7 +21,7 @@ def _make_run(output: Path, stamp: str, environment: str = HERE) -> Path:
     folder = output / "name" / "version" / stamp
     folder.mkdir(parents=True)
     record = {"schema": SCHEMA, "kind": "run", "environment": environment}
-    (folder / outputs.JOURNAL).write_text(json.dumps(record) + "\n")
+    (folder / outputs.JOURNAL).write_bytes(seal(record, 1))
     return folder
 
 

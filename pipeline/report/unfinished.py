@@ -9,7 +9,7 @@ from .. import hardware
 from ..cells import Cell, Sweep
 from ..evidence import Run
 from ..sweep import Bag
-from .text import clean
+from ..wording import clean
 
 _MOST_NUMBERS = 8
 

@@ -90,6 +90,14 @@ FLAGS = (
     "--help",
 )
 
+GOOD = (
+    (),
+    ("-m",),
+    ("workload=sleep", "backend=process", "workers=2"),
+    ("workload=function", "workload.task=os:getpid", "-m"),
+    ("+experiment=article", "-m"),
+)
+
 _scalars = st.one_of(
     st.sampled_from(PLAIN),
     st.integers().map(str),
@@ -139,8 +147,13 @@ _loops = st.sampled_from(
         ("workload=${backend}", "backend=${workload}"),
     ]
 )
-command_lines = st.one_of(
-    st.lists(st.one_of(_overrides.map("".join), _overrides.map("".join), st.sampled_from(FLAGS), _values), max_size=4),
-    st.tuples(_loops, st.lists(_overrides.map("".join), max_size=1)).map(lambda both: [*both[0], *both[1]]),
+_odd = st.lists(
+    st.one_of(_overrides.map("".join), _overrides.map("".join), st.sampled_from(FLAGS), _values), max_size=4
 )
+_looped = st.tuples(_loops, st.lists(_overrides.map("".join), max_size=1)).map(lambda both: [*both[0], *both[1]])
+#: One odd word after good ones gets further than several of them.
+_nearly_good = st.tuples(st.sampled_from(GOOD), st.sampled_from(KEYS), st.one_of(st.sampled_from(PLAIN), _values)).map(
+    lambda told: [*told[0], f"{told[1]}={told[2]}"]
+)
+command_lines = st.one_of(_odd, _looped, _nearly_good, _nearly_good)
 """What may stand after `python -m pipeline`, a list of words."""
