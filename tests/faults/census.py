@@ -5,7 +5,6 @@ Listening sockets end with their processes, and those with a path are files.
 
 from __future__ import annotations
 
-import os
 import secrets
 import tempfile
 from collections.abc import Iterator
@@ -54,7 +53,7 @@ def open_census() -> Iterator[Census]:
 
 
 def _shared() -> list[str]:
-    return os.listdir(_SHARED) if _SHARED.is_dir() else []
+    return [path.name for path in _SHARED.iterdir()] if _SHARED.is_dir() else []
 
 
 def _is_mapped(name: str) -> bool:
