@@ -219,6 +219,12 @@ class Run:
         lost: list[int] = self.header.get("lost_lines", [])
         return lost
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether it came to its end; where several sessions measured, the last of them tells."""
+        ended = (record["reason"] for record in reversed(self.records) if record["kind"] == "end")
+        return next(ended, None) == "finished"
+
     @cached_property
     def measured(self) -> frozenset[str]:
         """The ids of the cells that got trials of their own."""

@@ -118,7 +118,7 @@ def measure(request: Request, display: Display) -> Session:
         scratch = stack.enter_context(scratch_folder())
         log = scratch / "cluster.log"
         pickled = _write(request.pickled, scratch)
-        descriptions = Descriptions(request, pickled, stack.enter_context(_cluster(sweep, log)))
+        descriptions = Descriptions(request, pickled, stack.enter_context(_cluster(request, log, display)))
         about = {key: surroundings[key] for key in ("machine", "interpreter")}
         place = request.folder, sources.SHIPPED, pickled, sweep.address, log
         setting = runners.Setting(*place, about, kind, scratch)
@@ -209,8 +209,13 @@ def _hold_claims(run: Journal, sweep: Sweep, folder: RunFolder) -> None:
 
 
 @contextmanager
-def _cluster(sweep: Sweep, log: Path) -> Iterator[Mapping[str, str]]:
-    """The variables by which arms find the cluster of their workers, which is seen to be there as long as the block."""
+def _cluster(request: Request, log: Path, display: Display) -> Iterator[Mapping[str, str]]:
+    """The variables by which arms find the cluster of their workers, which is seen to be there as long as the block.
+
+    Raises:
+        InputError: there is none, or it has several hosts, and what would travel to them is too large.
+    """
+    sweep = request.sweep
     if not any(cell.clustered for cell in sweep.measured):
         yield {}
     elif sweep.runner != runners.HERE:
@@ -219,6 +224,8 @@ def _cluster(sweep: Sweep, log: Path) -> Iterator[Mapping[str, str]]:
     else:
         with cluster.open_driver(sweep.address, log) as driver:
             found = driver.open(keepers=None)
+            if found.hosts > 1:
+                display.travel(request.folder, cluster.weigh(request.folder))
             own = {} if sweep.address == cluster.LOCAL else {_SERVES_AT: _own_address(found.variables["RAY_ADDRESS"])}
             yield {**found.variables, **own, _HOSTS: str(found.hosts), **cluster.ALL_FILES}
 

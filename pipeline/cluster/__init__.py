@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..bench import messages
+from ..bench import messages, travel
 from ..errors import ClusterLost, InputError
 
 LOCAL = "local"
@@ -36,6 +36,8 @@ OPENS_S = 120.0
 """So long may it take to connect, or to start a cluster,"""
 _LEAVES_S = 20.0
 """and to leave it, or to take it down."""
+MOST_BYTES = 500 * 1024 * 1024
+"""Ray brings no larger folder to its nodes."""
 _LONGEST = 40
 """Of the path of a folder for Ray's sockets, whose own paths may have a hundred characters."""
 
@@ -135,6 +137,21 @@ def open_driver(address: str, log: Path) -> Iterator[Driver]:
         yield driver
     finally:
         driver.close()
+
+
+def weigh(folder: Path) -> int:
+    """What travels of the user's folder, in bytes.
+
+    Raises:
+        InputError: more than Ray takes.
+    """
+    size = travel.size_bytes(folder)
+    if size > MOST_BYTES:
+        raise InputError(
+            f"the folder {folder} would be brought to every node of the Ray cluster, {size / 1e6:,.0f} MB, and Ray "
+            f"takes {MOST_BYTES / 1e6:.0f} MB at most; start from the folder that holds the measured code alone"
+        )
+    return size
 
 
 def _last_line(log: Path) -> str:

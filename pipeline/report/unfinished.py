@@ -27,8 +27,7 @@ def describe(run: Run) -> Unfinished | None:
     if run.lost_lines:
         sentence = f"In this run's journal {lost(run)}; what follows rests on the others. To measure anew:"
         return Unfinished(sentence, _command(run, fresh="true"))
-    reason = next((record["reason"] for record in reversed(run.records) if record["kind"] == "end"), None)
-    if reason == "finished":
+    if run.is_finished:
         return None
     done, count = _done(run), len(run.measured)
     cells = "1 cell" if count == 1 else f"{count:,} cells"

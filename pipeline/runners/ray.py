@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..bench import messages, pools, travel
+from ..bench import messages, pools
 from ..cells import digest
-from ..cluster import FOLDER, PICKLED, SHIPPED, Driver, open_driver
+from ..cluster import FOLDER, PICKLED, SHIPPED, Driver, open_driver, weigh
 from ..errors import ClusterLost, InputError
 from . import Assignment, Event, Joined, Left, Outcome, Place, Progress, Setting, Started, Take, Travels, Waiting
 
@@ -30,20 +30,13 @@ GRACE_S = 60.0
 PATIENCE_S = 120.0
 #: and so long until all that are there at first have been seen to be fit, or busy with others' work.
 ALL_S = 20.0
-#: Ray brings no larger folder to its nodes.
-MOST_BYTES = 500 * 1024 * 1024
 _EVERY_S = 0.5
 
 
 @contextmanager
 def open_runner(setting: Setting) -> Iterator[_Ray]:
     """A connection to the cluster, whose nodes get their keepers."""
-    size = travel.size_bytes(setting.folder)
-    if size > MOST_BYTES:
-        raise InputError(
-            f"runner=ray brings {setting.folder} to every node, {size / 1e6:,.0f} MB, and Ray takes "
-            f"{MOST_BYTES / 1e6:.0f} MB at most; start from the folder that holds the measured code alone"
-        )
+    size = weigh(setting.folder)
     library = setting.log.with_name("library.zip")
     library.write_bytes(_pack(setting.shipped))
     pickled = None if setting.pickled is None else str(setting.pickled)

@@ -87,4 +87,5 @@ def draw(folder: Path, output: Path | None = None, fail_on: str | None = None, *
     say(f"{compared.text(found)}{to_go_on}\n\npage: {place / 'compare.html'}")
     if fail_on and found.any_is(fail_on):
         return FAIL_ON
-    return ALL_MEASURED if all(each.status == "measured" for each in run_.evidence.values()) else SOME_NOT_MEASURED
+    is_whole = run_.is_finished and all(each.status == "measured" for each in run_.evidence.values())
+    return ALL_MEASURED if is_whole else SOME_NOT_MEASURED

@@ -48,4 +48,5 @@ def draw(folder: Path, *, damaged: bool = False) -> int:
             tell(f"{path}: {unfinished.lost(run_)}; the report rests on the others")
         say(f"{summary_text(findings)}\nreport: {folder / 'report.html'}")
         ended = {each.status for each in (*findings.run.evidence.values(), *findings.run.matches.values())}
-        return SOME_NOT_MEASURED if ended - {"measured", "unsupported"} else ALL_MEASURED
+        is_whole = run_.is_finished and not run_.lost_lines and ended <= {"measured", "unsupported"}
+        return ALL_MEASURED if is_whole else SOME_NOT_MEASURED

@@ -64,6 +64,22 @@ def test_its_workers_have_the_variables_of_the_other_arms(tmp_path: Path, cell: 
     assert reply["arms"]["cell"]["answers"] == "alike"
 
 
+def test_large_inputs_go_by_reference(tmp_path: Path, cell: dict[str, Any]) -> None:
+    """Workers read an array where the object store has it, which nobody may write to, and copy nothing."""
+    tmp_path.joinpath("large.py").write_text(
+        "import sys\n"
+        "import numpy\n"
+        "def arrays():\n"
+        "    return [numpy.full(1_000_000, float(value)) for value in range(4)]\n"
+        "def task(array):\n"
+        "    assert array.flags.writeable == ('ray' not in sys.modules)\n"
+        "    return float(array.sum())\n"
+    )
+    reply = measure(describe(tmp_path, cell, workload={"task": "large:task", "inputs": "large:arrays"}))
+    assert reply["status"] == "measured", reply
+    assert reply["arms"]["cell"]["answers"] == "alike"
+
+
 def test_it_raises_what_the_task_raises(tmp_path: Path, cell: dict[str, Any]) -> None:
     """Without Ray's wrapping."""
     source = "import sys\ndef task(x):\n    if x == 3 and 'ray' in sys.modules:\n        raise ValueError('three')\n"

@@ -102,3 +102,13 @@ def test_the_measured_code_is_on_both_hosts(
         command = OnCluster(tmp_path, hosts.address, hosts.environment, runner)
         done = command(*words, "workers=2", *LEAST, f"name={runner}", "-m")
         assert done.status == 0, (task, runner, done.err)
+
+
+def test_what_is_too_large_for_the_other_host_is_one_line(tmp_path: Path, hosts: Cluster) -> None:
+    """Before anything is measured."""
+    with tmp_path.joinpath("data.bin").open("wb") as data:
+        data.truncate(600 * 1024 * 1024)
+    done = OnCluster(tmp_path, hosts.address, hosts.environment, "local")("workload=cpu", "backend=ray", *LEAST)
+    assert done.status == 2
+    assert "629 MB" in done.err.splitlines()[-1]
+    assert not list(tmp_path.glob("outputs/cpu"))

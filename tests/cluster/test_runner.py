@@ -19,7 +19,7 @@ import pytest
 
 from ..conftest import LEAST, Command, Finished
 from .conftest import NODES, OnCluster
-from .nodes import Cluster
+from .nodes import Cluster, open_cluster
 
 SLEEP = ("workload=sleep", "workload.inputs=4", "backend=thread", "workers=1,2,3,4", "measure=quick")
 _WHICH = ("kind", "cell", "leader", "trial")
@@ -118,6 +118,16 @@ def test_without_the_token_it_is_one_line_that_says_so(tmp_path: Path, cluster: 
     done = stranger(*SLEEP, "-m")
     assert done.status == 2
     assert "RAY_AUTH_TOKEN" in done.err.splitlines()[-1]
+    assert "Traceback" not in done.err
+
+
+def test_a_folder_too_large_to_travel_is_one_line(pipeline: Command) -> None:
+    """Before a cluster is asked for: Ray would have packed it first."""
+    with pipeline.folder.joinpath("data.bin").open("wb") as data:
+        data.truncate(600 * 1024 * 1024)
+    done = pipeline(*SLEEP, "runner=ray", "-m")
+    assert done.status == 2
+    assert "629 MB" in done.err.splitlines()[-1]
     assert "Traceback" not in done.err
 
 
@@ -239,6 +249,29 @@ def test_a_killed_conductor_leaves_nothing_behind_and_is_resumed(on_cluster: OnC
     counted = [(trial["cell"], trial["trial"]) for trial in done.records("trial")]
     assert len(counted) == len(set(counted))
     assert len(done.records("trial")) > sum(record["kind"] == "trial" for record in before)
+
+
+def test_when_the_head_dies_what_was_measured_is_reported_and_gone_on_with(tmp_path: Path) -> None:
+    """The command ends by itself and says why; with a head again, the same words take what is missing."""
+    gives_up = {"RAY_gcs_rpc_server_reconnect_timeout_s": "5"}
+    with open_cluster(2) as cluster:
+        on_cluster = OnCluster(tmp_path, cluster.address, {**cluster.environment, **gives_up})
+        started = on_cluster.start(*PROCESSES, "-m")
+        journal = _wait_for(started, tmp_path, b"trial", 3)
+        cluster.kill(cluster.nodes[0])
+        lost = _finish(started, tmp_path)
+        assert lost.status == 1, lost.err
+        assert "Ray cluster" in lost.err
+        assert "Traceback" not in lost.err
+        assert "This run is not finished" in (journal.parent / "report.md").read_text()
+        taken = len(_measured(lost))
+        assert taken >= 3
+        cluster.stop()
+        cluster.start()
+        done = on_cluster(*PROCESSES, "-m")
+    assert done.status == 0, done.err
+    assert done.run == journal.parent
+    assert len(_measured(done)) > taken
 
 
 def _await_end(pid: int) -> None:
