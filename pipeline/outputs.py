@@ -29,14 +29,20 @@ class RunFolder:
 
 
 def find_run(output: Path, name: str, version: str, environment: str) -> RunFolder | None:
-    """The newest run of a version that was measured in this environment; `None` where there is none."""
+    """The newest run of a version that was measured in this environment; `None` where there is none.
+
+    One that was killed before its first record is nobody's yet, and is taken where there is no other.
+    """
+    nobodys = None
     for folder in sorted((output / name / version).glob("*/"), reverse=True):
         if not folder.joinpath(JOURNAL).is_file():
             continue
         records = journal.read(folder / JOURNAL)
-        if records and records[0]["environment"] == environment:
+        if not records:
+            nobodys = RunFolder(folder, ())
+        elif records[0]["environment"] == environment:
             return RunFolder(folder, tuple(records))
-    return None
+    return nobodys
 
 
 def read_again(found: RunFolder, opened: journal.Journal) -> RunFolder:

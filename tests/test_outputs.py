@@ -50,6 +50,18 @@ def test_no_other_run_is_found(tmp_path: Path, name: str, version: str, environm
     assert outputs.find_run(tmp_path, name, version, environment) is None
 
 
+def test_a_run_without_a_record_is_taken_where_there_is_no_other(tmp_path: Path) -> None:
+    """It was killed at once; nothing tells of which environment it was to be."""
+    empty = _make_run(tmp_path, "20260105T000000")
+    (empty / outputs.JOURNAL).write_bytes(b'{"torn')
+    found = outputs.find_run(tmp_path, "name", "version", HERE)
+    assert found == outputs.RunFolder(empty, ())
+    whole = _make_run(tmp_path, "20260102T000000")
+    found = outputs.find_run(tmp_path, "name", "version", HERE)
+    assert found is not None
+    assert found.path == whole
+
+
 def test_runs_that_begin_in_the_same_second_have_folders_of_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
