@@ -89,14 +89,10 @@ def _read(signed: Path) -> Holder | None:
 
 def is_gone(holder: Holder) -> bool:
     """Whether it is known to be: a process of this machine that is no more."""
-    if holder.host != platform.node() or holder.pid <= 0:
-        return False
-    if os.name != "posix":  # where signal 0 ends processes
+    if holder.host != platform.node() or holder.pid <= 0 or os.name != "posix":  # elsewhere signal 0 ends processes
         return False
     try:
         os.kill(holder.pid, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
+    except OSError as error:
+        return isinstance(error, ProcessLookupError)
     return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
@@ -152,6 +153,27 @@ def test_what_a_full_disk_took_only_half_of_is_taken_back(tmp_path: Path) -> Non
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         assert raised.value.filename == str(path)
         assert path.stat().st_size == size
+        opened.append("trial", cell="c", trial=2)
+    assert [record["trial"] for record in journal.read(path)] == [0, 2]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
+def test_whatever_a_disk_refuses_the_journal_stays_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Also where it takes a record and cannot promise to keep it; the error names the file."""
+    path = tmp_path / "journal.jsonl"
+    _append(path, 0)
+
+    def refuse(_descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with Journal(path, environment="e", node="n") as opened:
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", refuse)
+            with pytest.raises(OSError, match=re.escape(os.strerror(number))) as raised:
+                opened.append("trial", cell="c", trial=1)
+        assert raised.value.filename == str(path)
         opened.append("trial", cell="c", trial=2)
     assert [record["trial"] for record in journal.read(path)] == [0, 2]
 

@@ -32,11 +32,9 @@ def sentences(run: Run) -> tuple[str, ...]:
     dropped = [first_line(trial["reason"] or "") for trial in run.trials if trial["status"] == "not run"]
     early = len(run.trials) - good - len(dropped)
     ended = f", {early:,} more ended early" if early else ""
-    ended += (
-        f"; {len(dropped):,} more did not count and {_were(dropped)} taken again ({_causes(dropped)})"
-        if dropped
-        else ""
-    )
+    if dropped:
+        were = "was" if len(dropped) == 1 else "were"
+        ended += f"; {len(dropped):,} more did not count and {were} taken again ({_causes(dropped)})"
     pairs = (
         "Each cell was measured in pairs: in every round the batch ran in a plain loop and in the cell, one right "
         f"after the other, in random order, each in a process of its own. {rounds}{_repeats(run)}"
@@ -54,10 +52,6 @@ def sentences(run: Run) -> tuple[str, ...]:
         f"holds {trials}{ended}."
     )
     return (*_revisions(run), pairs, intervals, profile, *_play_off(run), *_batches(run))
-
-
-def _were(several: list[str]) -> str:
-    return "was" if len(several) == 1 else "were"
 
 
 def _causes(reasons: list[str]) -> str:

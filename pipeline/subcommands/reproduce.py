@@ -43,9 +43,10 @@ def run(words: Sequence[str]) -> int:
     from ..report.text import clean_run
     from ..request import Request, version_of
 
-    stored = Run(tuple(journal.read(folder / outputs.JOURNAL)))
-    header = stored.header
-    sweep = replace(_sweep(header, given.output, given.cluster), claims=stored.claims)
+    with journal.doubting(folder / outputs.JOURNAL):
+        stored = Run(tuple(journal.read(folder / outputs.JOURNAL)))
+        header = stored.header
+        sweep = replace(_sweep(header, given.output, given.cluster), claims=stored.claims)
     request = Request(sweep, shlex.join(["python", "-m", "pipeline", "reproduce", *words]), Path.cwd())
     version = version_of(request)[0]
     try:

@@ -20,12 +20,12 @@ from ..conftest import Command, Finished
 from .census import Census, open_census
 
 TASK = "import time\ndef task(x):\n    time.sleep(0.001)\n    return x\n"
-CELLS, TRIALS = 3, 3
+CELLS, TRIALS = 2, 3
 WORDS = (
     "workload=function",
     "workload.task=quick:task",
     "workload.inputs=4",
-    "backend=serial,thread,process",
+    "backend=thread,process",
     "workers=2",
     "measure=quick",
     f"measure.trials={TRIALS}",
