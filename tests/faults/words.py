@@ -90,6 +90,7 @@ FLAGS = (
     "--help",
 )
 
+SUBFLAGS = ("--format", "csv", "--format=pyperf", "--fail-on", "slower", "--interleave", "--damaged", "--cluster", "-m")
 GOOD = (
     (),
     ("-m",),
@@ -155,5 +156,11 @@ _looped = st.tuples(_loops, st.lists(_overrides.map("".join), max_size=1)).map(l
 _nearly_good = st.tuples(st.sampled_from(GOOD), st.sampled_from(KEYS), st.one_of(st.sampled_from(PLAIN), _values)).map(
     lambda told: [*told[0], f"{told[1]}={told[2]}"]
 )
-command_lines = st.one_of(_odd, _looped, _nearly_good, _nearly_good)
+#: None of their words leads to a folder that is there: they would draw reports into it.
+_runs = st.one_of(st.sampled_from(PLAIN), st.text(max_size=9)).filter(lambda word: not {*word} & {*"/."} and word)
+_subcommands = st.tuples(
+    st.sampled_from(["report", "compare", "export", "reproduce"]),
+    st.lists(st.one_of(_runs, _runs.map("{}@latest".format), st.sampled_from(SUBFLAGS)), max_size=4),
+).map(lambda told: [told[0], *told[1]])
+command_lines = st.one_of(_odd, _looped, _nearly_good, _nearly_good, _subcommands)
 """What may stand after `python -m pipeline`, a list of words."""
