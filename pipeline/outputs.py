@@ -40,7 +40,7 @@ def find_run(output: Path, name: str, version: str, environment: str) -> RunFold
         records = journal.read(folder / JOURNAL)
         if not records:
             nobodys = RunFolder(folder, ())
-        elif records[0]["environment"] == environment:
+        elif records[0].get("environment") == environment:
             return RunFolder(folder, tuple(records))
     return nobodys
 
