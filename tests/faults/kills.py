@@ -35,6 +35,7 @@ WORDS = (
 )
 SAME = ("workload", "backend", "workers", "status", "reason", "trials", "rounds", "chunksize")
 """The columns of summary.csv that no time is in."""
+PATIENCE_S = 120.0
 STATUSES = {signal.SIGKILL: -signal.SIGKILL, signal.SIGTERM: 143, signal.SIGINT: 130}
 
 
@@ -99,7 +100,11 @@ def _kill(command: Command, census: Census, which: signal.Signals, after_s: floa
         _, err = started.communicate(timeout=after_s)
     except subprocess.TimeoutExpired:
         started.send_signal(which)
-        _, err = started.communicate()  # ends when the last process that holds standard error has ended
+        try:  # it ends when the last process that holds standard error has ended
+            _, err = started.communicate(timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            raise Fault(f"it hangs after {which.name}") from None
     status = started.returncode
     if status == -which and which != signal.SIGKILL:  # before Python came to our first line
         return True
