@@ -26,6 +26,7 @@ def describe(folder: Path, *cells: dict[str, Any], workload: dict[str, Any], **c
     return {
         "kind": "trial",
         "timeout_s": 120,
+        "memory_bytes": None,
         "exclusive": None,
         "folder": str(folder),
         "path": [str(folder)],

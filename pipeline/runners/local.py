@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..bench import messages, orphans, pools
+from ..bench import folders, messages, orphans, pools
 from . import Event, Joined, Outcome, Place, Progress, Setting, Started, Take, Waiting
 
 _KEEPER = "import sys; sys.path.insert(0, sys.argv[1]); from pipeline_bench.keeper import main; main()"
@@ -30,7 +30,7 @@ def open_runner(setting: Setting) -> Iterator[_Local]:
         finally:
             local.stop()
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        folders.remove(scratch)
 
 
 def _make_library(scratch: Path) -> Path:

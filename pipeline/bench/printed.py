@@ -1,0 +1,36 @@
+"""What arms print: the beginning is kept, the rest is counted."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+#: How much of what an arm printed is kept with its trial.
+KEPT_BYTES = 8_000
+#: The file that it goes to is cut when it is found longer than this: an endless writer would fill the disk.
+MOST_BYTES = 16_000_000
+
+
+class Printed:
+    """A file that an arm and its children print into; `descriptor` is for them, until the block ends.
+
+    All of them write at its end, wherever that is: so it can be cut meanwhile.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._dropped = 0
+
+    def cut(self) -> None:
+        """Drop all but the beginning once it is long."""
+        size = os.fstat(self.descriptor).st_size
+        if size > MOST_BYTES:
+            os.ftruncate(self.descriptor, KEPT_BYTES)
+            self._dropped += size - KEPT_BYTES
+
+    def close(self) -> str:
+        """The beginning, and how much more there was."""
+        more = os.fstat(self.descriptor).st_size + self._dropped - KEPT_BYTES
+        text = os.pread(self.descriptor, KEPT_BYTES, 0).decode(errors="replace")
+        os.close(self.descriptor)
+        return text if more <= 0 else f"{text}\n[{more} more bytes]"
