@@ -13,7 +13,6 @@ from .cells import Json
 from .errors import InputError
 from .wording import nearest
 
-
 _UNITS = {"": 1} | {
     prefix + suffix: base**power
     for power, prefix in enumerate("kMGT", start=1)

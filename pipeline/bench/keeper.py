@@ -61,12 +61,20 @@ def _serve(message: Message, library: Path, scratch: Path, tell: Callable[[Messa
     if message["kind"] == "describe":
         return node.describe()
     if message["exclusive"] is None:
-        return _measure(message, library, scratch, tell)
+        return measure(message, library, scratch, tell)
     with exclusive.machine(message["exclusive"], lambda holder: tell({"waits_for": holder})):
-        return _measure(message, library, scratch, tell)
+        return measure(message, library, scratch, tell)
 
 
-def _measure(message: Message, library: Path, scratch: Path, tell: Callable[[Message], None]) -> Message:
+def measure(message: Message, library: Path, scratch: Path, tell: Callable[[Message], None]) -> Message:
+    """Take a trial, or the look before them, within its limits, and leave nothing of it.
+
+    Args:
+        message: describes it, see `request.Descriptions`.
+        library: the folder with the measured side.
+        scratch: a private folder.
+        tell: called with progress.
+    """
     deadline = time.monotonic() + message["timeout_s"]
     started: list[str] = []
     outputs: dict[str, str] = {}

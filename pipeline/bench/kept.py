@@ -142,9 +142,7 @@ class Kept:
             return self._failed("crashed", "it closed the pipe by which its keeper hears from it")
         return self._failed("crashed", f"its process {ending.say(code)}")
 
-    def _failed(
-        self, status: str, reason: str, traceback: str | None = None, *, is_unfit: bool = False
-    ) -> ArmFailed:
+    def _failed(self, status: str, reason: str, traceback: str | None = None, *, is_unfit: bool = False) -> ArmFailed:
         self._grace_s = 0.0
         said = say_where(self._name) + reason
         return ArmFailed(status, said, failed_arm=self._name, traceback=traceback, is_unfit=is_unfit)

@@ -24,7 +24,7 @@ def open_runner(setting: Setting) -> Iterator[_Local]:
     """A keeper that lives as long as the block, with a private folder that goes with it."""
     scratch = Path(tempfile.mkdtemp(prefix="pipeline-"))
     try:
-        local = _Local(_make_library(scratch), scratch, setting)
+        local = _Local(make_library(scratch), scratch, setting)
         try:
             yield local
         finally:
@@ -33,7 +33,7 @@ def open_runner(setting: Setting) -> Iterator[_Local]:
         folders.remove(scratch)
 
 
-def _make_library(scratch: Path) -> Path:
+def make_library(scratch: Path) -> Path:
     """A folder for arms' `sys.path` with the measured side in it and nothing else of this environment.
 
     In a folder inside that is on no `sys.path`, arms find threadpoolctl, for where the user has none.

@@ -25,7 +25,11 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
 from typing import Any
+
+MARK = "HOSTILE_MARK"
+"""The variable with a text by which all that a command starts is known: see `leftovers`."""
 
 Task = Callable[[int], Any]
 
@@ -280,9 +284,9 @@ def daemonises(each: int) -> int:
     if middle == 0:
         os.setsid()
         if os.fork() == 0:
-            for each_signal in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
-                signal.signal(each_signal, signal.SIG_IGN)
-            os.execve("/bin/sleep", ["sleep", "1000"], {})
+            for heeded in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+                signal.signal(heeded, signal.SIG_IGN)
+            os.execve("/bin/sh", ["sh", "-c", "sleep 1000; exit", os.environ.get(MARK, "")], {})
         os._exit(0)
     os.waitpid(middle, 0)
     return each
@@ -307,7 +311,7 @@ def leaves_files_and_sockets(each: int) -> int:
     _held.append(multiprocessing.get_context("spawn").Lock())
     _held.append(socket.create_server(("127.0.0.1", 0)))
     tempfile.mkstemp()
-    os.chmod(tempfile.mkdtemp(), 0)
+    Path(tempfile.mkdtemp()).chmod(0)
     return each
 
 
