@@ -71,9 +71,9 @@ def _explain(broken: BrokenProcessPool, workers: Sequence[BaseProcess]) -> Excep
     by_itself = [code for code in codes if code != -signal.SIGTERM]
     if by_itself:
         return WorkerDied(f"a worker process {ending.say(by_itself[0])}")
-    return (
-        WorkerDied("a worker process was ended by SIGTERM, or closed its end of the pool's pipes") if codes else broken
-    )
+    if codes:
+        return WorkerDied("a worker process was ended by SIGTERM, or closed its end of the pool's pipes")
+    return broken
 
 
 def _code(workers: int, method: str, chunksize: int) -> Code:
