@@ -105,7 +105,7 @@ def refusal(*changes: dict[str, Any]) -> str:
         (
             "measure.memory",
             "lots",
-            "measure.memory=lots is no size; write auto, a number of bytes, or one as in measure.m",
+            "measure.memory=lots is no size; write auto, a number of bytes, or one as in measure.memory=4GB",
         ),
         ("measure.memory", "4 apples", "measure.memory=4 apples is no size; write auto"),
         ("measure.memory", "-1GB", "measure.memory=-1GB is no size; write auto"),

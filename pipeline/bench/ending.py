@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -38,14 +39,19 @@ def become_subreaper() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def kill_arm(pid: int) -> None:
-    """End an arm and what it started, as far as that is still below it or in its group."""
-    if sys.platform != "linux":
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)
-        return
-    below = descendants(pid)
-    _kill([pid, *(each for each in below if not _is_resource_tracker(each))])
+def kill_arm(arm: subprocess.Popen[bytes]) -> None:
+    """End an arm, unless it has ended, and what it started, as far as that is still below it or in its group.
+
+    On Linux what it left behind is ours by now: `kill_descendants` finds it.
+    """
+    with suppress(ProcessLookupError, PermissionError):
+        if sys.platform == "win32":
+            arm.kill()
+        elif sys.platform != "linux":
+            os.killpg(arm.pid, signal.SIGKILL)
+        elif arm.poll() is None:
+            below = descendants(arm.pid)
+            _kill([arm.pid, *(each for each in below if not _is_resource_tracker(each))])
 
 
 def kill_descendants() -> None:

@@ -154,5 +154,5 @@ class Kept:
             self._process.stdin.close()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(self._grace_s)
-        ending.kill_arm(self._process.pid)
+        ending.kill_arm(self._process)
         self._process.wait()

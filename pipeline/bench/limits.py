@@ -72,10 +72,12 @@ class Guard:
 
     def _say(self, used: int) -> str:
         assert self._most_bytes is not None
-        allowed = f"the {_megabytes(self._most_bytes)} that measure.memory allows"
+        allowed = f"{_megabytes(self._most_bytes)} that measure.memory allows"
         if self._wanted_bytes is None:
-            allowed = f"{SHARE:.0%} of what was available, {_megabytes(self._most_bytes)}; measure.memory sets another"
-        return f"the trial's processes together had {_megabytes(used)} of memory, more than {allowed}"
+            allowed = (
+                f"{_megabytes(self._most_bytes)}, {SHARE:.0%} of what was available, that measure.memory=auto allows"
+            )
+        return f"the trial's processes together had {_megabytes(used)} of memory, more than the {allowed}"
 
 
 @contextmanager

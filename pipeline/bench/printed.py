@@ -12,25 +12,27 @@ MOST_BYTES = 16_000_000
 
 
 class Printed:
-    """A file that an arm and its children print into; `descriptor` is for them, until the block ends.
+    """A file that an arm and its children print into, by its `descriptor`.
 
     All of them write at its end, wherever that is: so it can be cut meanwhile.
     """
 
     def __init__(self, path: Path) -> None:
-        self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._file = path.open("ab+", buffering=0)
+        self.descriptor = self._file.fileno()
         self._dropped = 0
 
     def cut(self) -> None:
         """Drop all but the beginning once it is long."""
         size = os.fstat(self.descriptor).st_size
         if size > MOST_BYTES:
-            os.ftruncate(self.descriptor, KEPT_BYTES)
+            self._file.truncate(KEPT_BYTES)
             self._dropped += size - KEPT_BYTES
 
     def close(self) -> str:
         """The beginning, and how much more there was."""
-        more = os.fstat(self.descriptor).st_size + self._dropped - KEPT_BYTES
-        text = os.pread(self.descriptor, KEPT_BYTES, 0).decode(errors="replace")
-        os.close(self.descriptor)
+        with self._file as file:
+            more = os.fstat(self.descriptor).st_size + self._dropped - KEPT_BYTES
+            file.seek(0)
+            text = file.read(KEPT_BYTES).decode(errors="replace")
         return text if more <= 0 else f"{text}\n[{more} more bytes]"

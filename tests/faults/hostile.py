@@ -225,11 +225,16 @@ def asks_for_too_much(each: int) -> None:
 
 @_where_it_is_let
 def prints_a_gigabyte(each: int) -> int:
-    if each == 0:
+    """Once in a process."""
+    if each == 0 and not _said:
+        _said.append(True)
         for descriptor in (1, 2):
             for _ in range(512):
                 os.write(descriptor, b"words \xff" * 149_796)  # a mebibyte
     return each
+
+
+_said: list[bool] = []
 
 
 @_where_it_is_let
