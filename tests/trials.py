@@ -45,12 +45,18 @@ def describe(folder: Path, *cells: dict[str, Any], workload: dict[str, Any], **c
 
 def measure(description: dict[str, Any]) -> dict[str, Any]:
     """What the keeper says of a trial."""
+    reply = outcome(description).reply
+    assert reply is not None
+    return reply
+
+
+def outcome(description: dict[str, Any]) -> Outcome:
+    """What the runner says of a trial."""
     waiting = [Assignment("cell", "task", 0, 1, description)]
     nowhere = Path(description["folder"])
     setting = Setting(nowhere, nowhere, None, "local", nowhere / "log", about={}, kind="this machine")
     with open_runner(setting) as runner:
-        (outcome,) = (
+        (found,) = (
             event for event in runner.run(lambda _: waiting.pop() if waiting else None) if isinstance(event, Outcome)
         )
-    assert outcome.reply is not None
-    return outcome.reply
+    return found

@@ -17,7 +17,7 @@ from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Any
 
-from . import backends, check, counters
+from . import backends, check, counters, semaphores
 from .backends import Pool
 from .errors import BadInput, Unfit, WorkerDied
 from .ground import own_ground
@@ -87,7 +87,8 @@ def _serve(channel: _Channel) -> None:
         with open_pool(command["workers"], command["options"], modules(described)) as pool:
             startup_s = time.perf_counter() - began
             processes = _processes(pool, helpers)
-            channel.reply(startup_s=startup_s, code=pool.code._asdict(), outside=_outside(pool), **_placed(pool))
+            told = {"startup_s": startup_s, "code": pool.code._asdict(), "outside": _outside(pool), **_placed(pool)}
+            channel.reply(**told, semaphores=semaphores.held())
             sampled = workload.sampled(command["sample"])
             batches = _Batches(sampled, pool.map, command["workers"], processes)
             while (following := channel.receive())["do"] != "close":

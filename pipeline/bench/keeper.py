@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from . import ending, exclusive, limits, node, trial
+from . import ending, exclusive, limits, node, semaphores, trial
 from .folders import remove
 from .kept import Kept
 from .limits import Guard
@@ -63,6 +63,7 @@ def _serve(message: Message, library: Path, scratch: Path, tell: Callable[[Messa
     if message["exclusive"] is None:
         return measure(message, library, scratch, tell)
     with exclusive.machine(message["exclusive"], lambda holder: tell({"waits_for": holder})):
+        tell({"rounds": 0})  # now the trial's time begins
         return measure(message, library, scratch, tell)
 
 
@@ -78,6 +79,7 @@ def measure(message: Message, library: Path, scratch: Path, tell: Callable[[Mess
     deadline = time.monotonic() + message["timeout_s"]
     started: list[str] = []
     outputs: dict[str, str] = {}
+    held: list[str] = []
     folder = scratch / "t"  # short: paths of sockets below it may have a hundred characters
     remove(folder)  # of a keeper before us that was killed
 
@@ -94,8 +96,8 @@ def measure(message: Message, library: Path, scratch: Path, tell: Callable[[Mess
                 yield arm
             finally:
                 arm.end()
+                held.extend(arm.semaphores)
         finally:
-            guard.forget(printed)
             outputs[name] = printed.close()
 
     began, times_short = time.perf_counter(), limits.times_short()
@@ -107,6 +109,7 @@ def measure(message: Message, library: Path, scratch: Path, tell: Callable[[Mess
                 reply = trial.run(message, start_arm, folder, tell)
     finally:
         ending.kill_descendants()
+        semaphores.remove(held)
         remove(folder)
     printed = {name: text for name, text in outputs.items() if text}
     return {**_blame_memory(reply, guard, times_short), "printed": printed, "elapsed_s": time.perf_counter() - began}

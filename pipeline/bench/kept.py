@@ -34,7 +34,11 @@ _DOING = {
 
 
 class Kept:
-    """An arm that leads a process group of its own."""
+    """An arm that leads a process group of its own.
+
+    Attributes:
+        semaphores: the names of those that its pool has.
+    """
 
     def __init__(
         self,
@@ -60,6 +64,7 @@ class Kept:
         Raises:
             ArmFailed: it could not be started.
         """
+        self.semaphores: list[str] = []
         self._name = name
         self._grace_s = ending.GRACE_S
         self._doing = "load"
@@ -111,6 +116,7 @@ class Kept:
     def answer(self) -> Message:
         """See `rounds.Arm`."""
         reply = self._await()
+        self.semaphores += reply.pop("semaphores", ())
         if "error" not in reply:
             return reply
         error = reply["error"]

@@ -44,17 +44,12 @@ class Guard:
         """Have an arm's output kept short."""
         self._printed.append(printed)
 
-    def forget(self, printed: Printed) -> None:
-        """It is about to be closed."""
-        self._printed.remove(printed)
-
     def look_after(self) -> None:
         """Look again and again, until the trial is over or has too much memory."""
         pause_s = SOONEST_S
         while not self._is_over.wait(pause_s):
             for each in list(self._printed):
-                with suppress(OSError):  # it was closed meanwhile
-                    each.cut()
+                each.cut()
             if self._most_bytes is None:
                 pause_s = SELDOMMEST_S
                 continue
@@ -72,12 +67,11 @@ class Guard:
 
     def _say(self, used: int) -> str:
         assert self._most_bytes is not None
-        allowed = f"{_megabytes(self._most_bytes)} that measure.memory allows"
+        had, most = (f"{each / 1e6:,.0f} MB" for each in (used, self._most_bytes))
+        allows = "measure.memory allows"
         if self._wanted_bytes is None:
-            allowed = (
-                f"{_megabytes(self._most_bytes)}, {SHARE:.0%} of what was available, that measure.memory=auto allows"
-            )
-        return f"the trial's processes together had {_megabytes(used)} of memory, more than the {allowed}"
+            allows = f"measure.memory=auto allows, {SHARE:.0%} of what was available"
+        return f"the trial's processes together had {had} of memory, more than the {most} that {allows}"
 
 
 @contextmanager
@@ -120,7 +114,3 @@ def _share_bytes() -> int | None:
         in_group_bytes = cgroups.available_bytes()
         return int(SHARE * (free_bytes if in_group_bytes is None else min(free_bytes, in_group_bytes)))
     return None
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:,.0f} MB"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 #: How much of what an arm printed is kept with its trial.
@@ -24,10 +25,11 @@ class Printed:
 
     def cut(self) -> None:
         """Drop all but the beginning once it is long."""
-        size = os.fstat(self.descriptor).st_size
-        if size > MOST_BYTES:
-            self._file.truncate(KEPT_BYTES)
-            self._dropped += size - KEPT_BYTES
+        with suppress(ValueError):  # it is closed
+            size = os.fstat(self._file.fileno()).st_size
+            if size > MOST_BYTES:
+                self._file.truncate(KEPT_BYTES)
+                self._dropped += size - KEPT_BYTES
 
     def close(self) -> str:
         """The beginning, and how much more there was."""

@@ -78,7 +78,11 @@ ENDING = (
     Case(
         "closes_every_descriptor", ("crashed", "ended with exit status 1"), _but_in_processes(("crashed", "a worker"))
     ),
-    Case("writes_to_every_descriptor", ("crashed", ""), {"serial": ("crashed", "it wrote into the pipe")}),
+    Case(
+        "writes_to_every_descriptor",
+        ("crashed", "it wrote into the pipe by which its keeper hears from it"),
+        dict.fromkeys(("spawn", "forkserver"), ("failed", "what a worker gave back cannot be unpickled")),
+    ),
     Case("leaves_grandchildren", MEASURED),
     Case("daemonises", MEASURED),
     Case("leaves_files_and_sockets", MEASURED),
@@ -113,6 +117,10 @@ ENDLESS = (
     Case("deadlocks_after_a_fork", _IN_BATCH),
     Case("starts_threads_that_never_end", MEASURED, _but_in_processes(_IN_CLOSING)),
     Case("hangs_at_the_end", MEASURED, {"spawn": _IN_CLOSING}),
-    Case("kills_its_parent", _LOST, {"fork": _KILLED, "spawn": _KILLED, "forkserver": _IN_BATCH}),
+    Case(
+        "kills_its_parent",
+        _LOST,
+        {"fork": _KILLED, "spawn": _KILLED, "forkserver": ("crashed", "a worker process ended")},
+    ),
 )
 """Those that never end, and those whose pools do not."""

@@ -106,7 +106,7 @@ def raises_what_cannot_be_said(each: int) -> int:
 
 @_where_it_is_let
 def raises_at_length(each: int) -> int:
-    raise ValueError("a\udcff\0\x1b[31m" + "b" * 10_000_000)
+    raise ValueError("a\udcff\0\x1b[31m" + "b" * 1_000_000)
 
 
 # What is returned.
@@ -173,6 +173,13 @@ def kills_its_group(each: int) -> None:
 def kills_its_parent(each: int) -> None:
     """Whoever that is: the pool, its fork server, or the keeper."""
     os.kill(os.getppid(), signal.SIGKILL)
+    threading.Event().wait()
+
+
+@_where_it_is_let
+def stops_its_parent(each: int) -> None:
+    """As above."""
+    os.kill(os.getppid(), signal.SIGSTOP)
     threading.Event().wait()
 
 

@@ -80,11 +80,11 @@ def ending(folder: Path) -> Swept:
 
 def endless(folder: Path) -> Swept:
     """All that do not."""
-    return sweep(folder, ENDLESS, *EVERYWHERE, IN_THE_CELL, "measure.timeout_s=4")
+    return sweep(folder, ENDLESS, *EVERYWHERE, IN_THE_CELL, "measure.timeout_s=3")
 
 
 def from_the_first(folder: Path) -> Swept:
     """Those of one backend from their very first call on, which is in the look before measuring."""
-    words = ["backend=thread", "workers=2", "measure.timeout_s=4", f"measure.memory={MEMORY}"]
+    words = ["backend=thread", "workers=2", "measure.timeout_s=3", f"measure.memory={MEMORY}"]
     cases = [case for case in (*ENDING, *ENDLESS) if case.name != "prints_a_gigabyte"]  # each arm does: that takes long
     return sweep(folder, cases, *words, HOSTILE="1")
