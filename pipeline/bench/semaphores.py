@@ -7,18 +7,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 _PLACE = Path("/dev/shm")  # noqa: S108 - where Linux has them
-_NAME = re.compile(rb"/dev/shm/(sem\.mp-\w+)")
+_INODE = re.compile(rb" (\d+) +/dev/shm/sem\.")
 
 
 def held() -> list[str]:
     """Those of this process; on other systems than Linux they are not seen."""
+    found: list[str] = []
     try:
-        return sorted({each.decode() for each in _NAME.findall(Path("/proc/self/maps").read_bytes())})
+        # Each was made under another name and then linked, so only the inode tells.
+        inodes = set(map(int, _INODE.findall(Path("/proc/self/maps").read_bytes())))
     except OSError:
-        return []
+        return found
+    for each in _PLACE.glob("sem.mp-*") if inodes else ():
+        with suppress(OSError):  # somebody else's, which went meanwhile
+            if each.stat().st_ino in inodes:
+                found.append(each.name)
+    return found
 
 
 def remove(names: Iterable[str]) -> None:

@@ -36,7 +36,7 @@ class Census:
         in_memory = (each for each in _shared() if each not in self.before)
         return [
             *(f"process {pid}: {said}" for pid, said in self._processes()),
-            *(f"/dev/shm/{each}" for each in in_memory if not _is_mapped(each)),
+            *(f"/dev/shm/{each}" for each in in_memory if not _is_used(each)),
             *(str(path) for path in self.temporary.rglob("*")),
         ]
 
@@ -62,10 +62,14 @@ def _shared() -> list[str]:
     return [each.name for each in _SHARED.iterdir()] if _SHARED.is_dir() else []
 
 
-def _is_mapped(name: str) -> bool:
-    """Whether a process uses it: that is somebody else's, as all of ours have ended."""
+def _is_used(name: str) -> bool:
+    """Whether a process has it: that is somebody else's, as all of ours have ended."""
+    try:
+        inode = f" {_SHARED.joinpath(name).stat().st_ino} "
+    except OSError:  # it went meanwhile
+        return True
     for maps in Path("/proc").glob("[0-9]*/maps"):
         with suppress(OSError):
-            if f"/dev/shm/{name}" in maps.read_text(errors="replace"):
+            if any(inode in line and "/dev/shm/" in line for line in maps.read_text(errors="replace").splitlines()):
                 return True
     return False
