@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -23,6 +24,8 @@ SHARE = 0.8
 FASTEST_BYTES_S = 4e9
 #: Looks are so far apart, in seconds.
 SOONEST_S, SELDOMMEST_S = 0.05, 0.5
+#: or further, so that they take no more of a core than this.
+MOST_BUSY = 0.05
 
 
 class Guard:
@@ -53,13 +56,15 @@ class Guard:
             if self._most_bytes is None:
                 pause_s = SELDOMMEST_S
                 continue
+            began = time.perf_counter()
             used = used_bytes(self._most_bytes)
             if used > self._most_bytes:
                 self.exceeded = self._say(used)
                 kill_descendants()
                 return
             soonest_full_s = (self._most_bytes - used) / (FASTEST_BYTES_S * (os.cpu_count() or 1))
-            pause_s = min(max(SOONEST_S, soonest_full_s / 2), SELDOMMEST_S)
+            took_s = time.perf_counter() - began
+            pause_s = max(min(max(SOONEST_S, soonest_full_s / 2), SELDOMMEST_S), took_s / MOST_BUSY)
 
     def stop(self) -> None:
         """The trial is over."""

@@ -15,7 +15,6 @@ import locale
 import multiprocessing
 import os
 import random
-import resource
 import signal
 import socket
 import subprocess
@@ -242,16 +241,6 @@ def prints_a_gigabyte(each: int) -> int:
 
 
 _said: list[bool] = []
-
-
-@_where_it_is_let
-def opens_all_there_is(each: int) -> int:
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 200), most))
-    with suppress(OSError):
-        while True:
-            os.open(os.devnull, os.O_RDONLY)
-    return each
 
 
 # What it closes and writes.
