@@ -262,6 +262,9 @@ def closes_every_descriptor(each: int) -> int:
 
 @_where_it_is_let
 def writes_to_every_descriptor(each: int) -> int:
+    """In the arm itself: those of a worker are its pool's."""
+    if multiprocessing.parent_process() is not None:
+        return each
     for descriptor in range(3, 64):
         with suppress(OSError):
             os.set_blocking(descriptor, False)

@@ -64,16 +64,19 @@ def _raise_first(failures: Sequence[BaseException | None]) -> None:
 
 def _explain(broken: BrokenProcessPool, workers: Sequence[BaseProcess]) -> Exception:
     """Why the pool broke; by now all of `workers` have ended, those that had no part in it by the pool's SIGTERM."""
-    if broken.__cause__ is not None:  # it could not read what a worker sent, and says where in a text of its own
-        said = [line for line in str(broken.__cause__).splitlines() if line.strip(" '\"")]
-        return pickle.UnpicklingError(f"what a worker gave back cannot be unpickled: {said[-1]}")
     codes = [each.exitcode for each in workers if each.exitcode is not None]
     by_itself = [code for code in codes if code != -signal.SIGTERM]
     if by_itself:
         return WorkerDied(f"a worker process {ending.say(by_itself[0])}")
-    if codes:
-        return WorkerDied("a worker process was ended by SIGTERM, or closed its end of the pool's pipes")
-    return broken
+    if broken.__cause__ is not None:  # the pool could not read what a worker sent, and tells where in a text of its own
+        said = [line for line in str(broken.__cause__).splitlines() if line.strip(" '\"")]
+        return pickle.UnpicklingError(f"what a worker gave back cannot be unpickled: {said[-1]}")
+    if not codes:
+        return broken
+    # Where that came while tasks were still being handed out, the pool does not tell.
+    return WorkerDied(
+        "a worker process was ended by SIGTERM, closed its end of the pool's pipes, or gave back what cannot be unpickled"
+    )
 
 
 def _code(workers: int, method: str, chunksize: int) -> Code:
