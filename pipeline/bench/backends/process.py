@@ -74,9 +74,7 @@ def _explain(broken: BrokenProcessPool, workers: Sequence[BaseProcess]) -> Excep
     if not codes:
         return broken
     # Where that came while tasks were still being handed out, the pool does not tell.
-    return WorkerDied(
-        "a worker process was ended by SIGTERM, closed its end of the pool's pipes, or gave back what cannot be unpickled"
-    )
+    return WorkerDied("a worker was ended by SIGTERM, closed its pipes, or gave back what cannot be unpickled")
 
 
 def _code(workers: int, method: str, chunksize: int) -> Code:
