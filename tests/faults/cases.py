@@ -20,12 +20,11 @@ MEASURED: Ending = ("measured", "")
 
 @dataclass(frozen=True)
 class Case:
-    """A function of `hostile`, how its cells end, those of some variants that end in another way, and its inputs."""
+    """A function of `hostile`, how its cells end, and those of some variants that end in another way."""
 
     name: str
     ending: Ending
     others: Mapping[str, Ending] = field(default_factory=dict)
-    inputs: int = 4
 
     def of(self, variant: str) -> Ending:
         """How the cell of a variant ends."""
@@ -54,7 +53,6 @@ ENDING = (
         "raises_what_cannot_be_unpickled",
         ("failed", "one and two"),
         _but_in_processes(("failed", "what a worker gave back cannot be unpickled: TypeError")),
-        inputs=1,  # of several, the others may find the pool broken before it says why
     ),
     Case("raises_what_cannot_be_said", ("failed", "_Unspeakable")),
     Case("raises_at_length", ("failed", "more characters]")),
@@ -65,7 +63,6 @@ ENDING = (
         "returns_what_cannot_be_unpickled",
         MEASURED,
         _but_in_processes(("failed", "what a worker gave back cannot be unpickled: TypeError")),
-        inputs=1,  # of several, the others may find the pool broken before it says why
     ),
     Case("returns_something_else_each_time", ("invalid", "its results differ from the plain loop's")),
     Case("exits", _EXIT_3),

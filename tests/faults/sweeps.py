@@ -64,7 +64,7 @@ def sweep(folder: Path, cases: Sequence[Case], *words: str, **variables: str) ->
     workloads = folder / "conf" / "workload"
     workloads.mkdir(parents=True)
     for case in cases:
-        described = f"name: {case.name}\ntask: {HOSTILE}:{case.name}\ninputs: {case.inputs}\n"
+        described = f"name: {case.name}\ntask: {HOSTILE}:{case.name}\ninputs: 4\n"
         workloads.joinpath(f"{case.name}.yaml").write_text(described)
     named = f"workload={','.join(case.name for case in cases)}"
     with open_census() as census:

@@ -37,12 +37,13 @@ def open_pool(workers: int, options: Mapping[str, Any], modules: Sequence[str]) 
     chunksize = options["chunksize"]
     context = multiprocessing.get_context(method)
     barrier = context.Barrier(workers)
-    others, started = multiprocessing.active_children(), []
+    others, started, heard = multiprocessing.active_children(), [], []
     try:
         with ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(barrier, modules)) as pool:
             try:
                 meetings = [pool.submit(_meet) for _ in range(workers)]
                 started = [each for each in multiprocessing.active_children() if each not in others]
+                heard = _hear_why(pool)
                 _raise_first([meeting.exception() for meeting in meetings])
             except BaseException:
                 barrier.abort()  # leaving the block waits for the workers, and they for one another
@@ -52,7 +53,7 @@ def open_pool(workers: int, options: Mapping[str, Any], modules: Sequence[str]) 
                 _code(workers, method, chunksize),
             )
     except BrokenProcessPool as broken:
-        raise _explain(broken, started) from broken
+        raise _explain(broken, started, heard) from broken
 
 
 def _raise_first(failures: Sequence[BaseException | None]) -> None:
@@ -62,19 +63,37 @@ def _raise_first(failures: Sequence[BaseException | None]) -> None:
         raise each
 
 
-def _explain(broken: BrokenProcessPool, workers: Sequence[BaseProcess]) -> Exception:
+def _hear_why(pool: ProcessPoolExecutor) -> list[str]:
+    """A list for the traceback of what the pool cannot read, if that is why it breaks.
+
+    It tells those futures alone that it has at that moment, and the map may be handing out more tasks. So this listens
+    to the thread that ends it, a part of the library that has no public name; where there is none, nothing is heard.
+    """
+    heard: list[str] = []
+    manager: Any = getattr(pool, "_executor_manager_thread", None)
+    terminate = getattr(manager, "terminate_broken", None)
+    if terminate is not None:
+
+        def hear_and_terminate(cause: Sequence[str] | None) -> None:
+            heard.extend(cause or ())
+            terminate(cause)
+
+        manager.terminate_broken = hear_and_terminate
+    return heard
+
+
+def _explain(broken: BrokenProcessPool, workers: Sequence[BaseProcess], heard: Sequence[str]) -> Exception:
     """Why the pool broke; by now all of `workers` have ended, those that had no part in it by the pool's SIGTERM."""
     codes = [each.exitcode for each in workers if each.exitcode is not None]
     by_itself = [code for code in codes if code != -signal.SIGTERM]
     if by_itself:
         return WorkerDied(f"a worker process {ending.say(by_itself[0])}")
-    if broken.__cause__ is not None:  # the pool could not read what a worker sent, and tells where in a text of its own
-        said = [line for line in str(broken.__cause__).splitlines() if line.strip(" '\"")]
-        return pickle.UnpicklingError(f"what a worker gave back cannot be unpickled: {said[-1]}")
-    if not codes:
-        return broken
-    # Where that came while tasks were still being handed out, the pool does not tell.
-    return WorkerDied("a worker was ended by SIGTERM, closed its pipes, or gave back what cannot be unpickled")
+    if heard:
+        said = f"what a worker gave back cannot be unpickled: {heard[-1].strip()}"
+        return pickle.UnpicklingError("\n\n".join([said, "".join(heard)]))
+    return (
+        WorkerDied("a worker process was ended by SIGTERM, or closed its end of the pool's pipes") if codes else broken
+    )
 
 
 def _code(workers: int, method: str, chunksize: int) -> Code:
