@@ -25,7 +25,7 @@ def cluster() -> Iterator[Cluster]:
 def swept(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Swept:
     """See `sweeps`."""
     folder, where = tmp_path_factory.mktemp("ray"), f"cluster.address={cluster.address}"
-    words = ["backend=ray", "workers=2", where, sweeps.IN_THE_CELL, "measure.timeout_s=40"]
+    words = ["backend=ray", "workers=2", where, sweeps.IN_THE_CELL, "measure.timeout_s=20"]
     return sweeps.sweep(folder, ON_RAY, *words, **cluster.environment)
 
 
