@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from .bench.folders import remove
 
 try:
     import fcntl
@@ -36,7 +37,7 @@ def scratch_folder() -> Iterator[Path]:
                 Path(stream.name).rename(folder / _HELD)  # now that it is locked: others look for this name
             yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
 
 
 def _remove_forsaken(place: Path) -> None:
@@ -44,11 +45,11 @@ def _remove_forsaken(place: Path) -> None:
         return
     for held in place.glob(f"{_PREFIX}*/{_HELD}"):
         with suppress(OSError):  # somebody else's, or going just now
-            if held.lstat().st_uid != os.getuid():
+            if held.lstat().st_uid != os.getuid() or held.parent.is_symlink():
                 continue
             descriptor = os.open(held, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(held.parent, ignore_errors=True)
+                remove(held.parent)
             finally:
                 os.close(descriptor)

@@ -335,11 +335,16 @@ def _preflights(
 
 
 def _look(sweep: Sweep, preflights: Iterator[tuple[Outcome, dict[str, Any]]]) -> list[tuple[Outcome, dict[str, Any]]]:
-    """Have all of them done before anything is journalled; what they find may end it."""
+    """Have all of them done before anything is journalled; what they find may end it.
+
+    A function that can be no task is bad input where there is no other one, and else what its cells are labelled with.
+    """
     try:
         looks = list(preflights)
     except ClusterLost as error:
         raise InputError(f"{error}; nothing was measured") from None
+    if looks and all(look.get("is_unfit") for _, look in looks):
+        raise InputError(looks[0][1]["reason"])
     _check_timeout(sweep, [look for _, look in looks])
     return looks
 

@@ -46,6 +46,8 @@ def test_no_link_is_followed(tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "held").touch()
+    (mine / "open").mkdir(mode=0o755)
     (tmp_path / "pipeline-link").symlink_to(mine)
     with scratch.scratch_folder():
-        assert (mine / "held").exists()
+        assert {path.name for path in mine.iterdir()} == {"held", "open"}
+        assert stat.S_IMODE((mine / "open").stat().st_mode) == 0o755

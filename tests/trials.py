@@ -27,6 +27,7 @@ def describe(folder: Path, *cells: dict[str, Any], workload: dict[str, Any], **c
     return {
         "kind": "trial",
         "timeout_s": 120,
+        "memory_bytes": None,
         "exclusive": None,
         "folder": str(folder),
         "path": [str(folder)],
@@ -49,11 +50,17 @@ def _setting(nowhere: Path, scratch: Path) -> Setting:
 
 def measure(description: dict[str, Any]) -> dict[str, Any]:
     """What the keeper says of a trial."""
+    reply = outcome(description).reply
+    assert reply is not None
+    return reply
+
+
+def outcome(description: dict[str, Any]) -> Outcome:
+    """What the runner says of a trial."""
     waiting = [Assignment("cell", "task", 0, 1, description)]
     nowhere = Path(description["folder"])
     with scratch_folder() as scratch, open_runner(_setting(nowhere, scratch)) as runner:
-        (outcome,) = (
+        (found,) = (
             event for event in runner.run(lambda _: waiting.pop() if waiting else None) if isinstance(event, Outcome)
         )
-    assert outcome.reply is not None
-    return outcome.reply
+    return found

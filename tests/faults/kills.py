@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..conftest import Command, Finished
-from .census import Census, open_census
+from .leftovers import Census, open_census
 
 TASK = "import time\ndef task(x):\n    time.sleep(0.001)\n    return x\n"
 CELLS, TRIALS = 2, 3
