@@ -13,6 +13,7 @@ import os
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -29,7 +30,9 @@ Record = dict[str, Any]
 
 _SEALED_SINCE = 4
 _SEAL = b',"crc":"'
-_SEAL_BYTES = len(_SEAL) + len(b'00000000"}')
+_SEAL_BYTES = len(b',"crc":"00000000"}\n')
+_AT_ONCE_BYTES = 1 << 16
+"""So many are parsed together: enough for keys to be shared, and few enough to stay in a cache."""
 _CHUNK_BYTES = 1 << 20
 
 
@@ -87,7 +90,9 @@ class Journal:
             self._write(line)
         except OSError as error:  # a full disk does not say where
             raise OSError(error.errno, error.strerror, str(self._path)) from error
-        return _open_seal(line.rstrip(b"\n"), self.lines)
+        read_back: Record = json.loads(line)
+        del read_back["line"], read_back["crc"]
+        return read_back
 
     def _write(self, line: bytes) -> None:
         """All of it, or nothing: the next record may find place again, and would end a torn line."""
@@ -120,7 +125,7 @@ def seal(record: Record, number: int) -> bytes:
     # Undecodable bytes of file names and arguments come as lone surrogates, which no table or page can hold.
     text = json.dumps({**record, "line": number}, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
     body = text.encode(errors="replace")[:-1]
-    return b'%s%s%08x"}\n' % (body, _SEAL, zlib.crc32(body))
+    return body + _seal_of(body)
 
 
 def read(path: Path) -> list[Record]:
@@ -160,58 +165,78 @@ def salvage(path: Path) -> tuple[list[Record], list[int]]:
     return [records[number] for number in sorted(records)], sorted(lost)
 
 
-class _Damage(Exception):
+@dataclass(frozen=True)
+class _Damage:
     """What is wrong with a line; one that is only in another place than it was `written_as` has its `record`."""
 
-    def __init__(self, what: str = "is damaged", record: Record | None = None, written_as: int = 0) -> None:
-        super().__init__(what)
-        self.what, self.record, self.written_as = what, record, written_as
+    what: str = "is damaged"
+    record: Record | None = None
+    written_as: int = 0
 
 
 def _read_lines(path: Path) -> Iterator[tuple[int, Record | _Damage]]:
     """Every whole line's number and its record, or what is wrong with it."""
+    number = schema = 0
     try:
-        content = path.read_bytes()
+        with path.open("rb") as stream:
+            while lines := stream.readlines(_AT_ONCE_BYTES):
+                for found in _parse([line for line in lines if line.endswith(b"\n")], number + 1):
+                    number += 1
+                    if isinstance(found, _Damage) or found["schema"] < schema:
+                        # Older schemas come first, in a run that went on: a record that looks older here is not.
+                        yield number, found if isinstance(found, _Damage) else _Damage()
+                        continue
+                    schema = found["schema"]
+                    if schema > SCHEMA:
+                        said = f"line {number} has schema {schema}, this version reads up to {SCHEMA}; update"
+                        raise InputError(f"{path}: {said}")
+                    yield number, found
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); name the folder of a run") from None
-    schema = 0
-    for number, line in enumerate(content[: content.rfind(b"\n") + 1].splitlines(), start=1):
-        try:
-            record = _open_seal(line, number)
-        except _Damage as damage:
-            yield number, damage
-            continue
-        if record["schema"] < schema:  # older ones come first, in a run that went on: this one was no older one
-            yield number, _Damage()
-            continue
-        if record["schema"] > SCHEMA:
-            raise InputError(
-                f"{path}: line {number} has schema {record['schema']}, this version reads up to {SCHEMA}; update"
-            )
-        schema = record["schema"]
-        yield number, record
 
 
-def _open_seal(line: bytes, number: int) -> Record:
-    """The record that a line holds.
+def _parse(lines: list[bytes], first: int) -> list[Record | _Damage]:
+    """The records of some lines, the first of which has that number, or what is wrong with one."""
+    unsealed = [_unseal(line) for line in lines]
+    # All at once, which takes less time, and keys that are equal are one object; else one by one, to find the damage.
+    together = _load(b"[%b]" % b",".join(text for text, _ in unsealed)) or []
+    records = together if len(together) == len(lines) else [_load(text) for text, _ in unsealed]
+    checked = zip(records, unsealed, strict=True)
+    return [_check(record, number, sealed) for number, (record, (_, sealed)) in enumerate(checked, start=first)]
 
-    Raises:
-        _Damage: it is not what was written there.
-    """
-    body, sealed = line[:-_SEAL_BYTES], line[-_SEAL_BYTES:].startswith(_SEAL)
-    if sealed and line[-10:] != b'%08x"}' % zlib.crc32(body):
-        raise _Damage
+
+def _unseal(line: bytes) -> tuple[bytes, bool]:
+    """The JSON text of a line, nothing where its checksum is not that; whether it had one."""
+    body, seal = line[:-_SEAL_BYTES], line[-_SEAL_BYTES:]
+    if not seal.startswith(_SEAL):
+        return line, False
+    return (body + b"}" if seal == _seal_of(body) else b""), True
+
+
+def _seal_of(body: bytes) -> bytes:
+    return b'%b%08x"}\n' % (_SEAL, zlib.crc32(body))
+
+
+def _load(text: bytes) -> Any:
+    """`None` where it is damaged."""
     try:
-        record: Record = json.loads(body + b"}" if sealed else line)
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _check(record: Any, number: int, sealed: bool) -> Record | _Damage:
+    try:
         schema, _ = record["schema"], record["kind"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise _Damage from None
+    except (KeyError, TypeError):
+        return _Damage()
     if not isinstance(schema, int) or (schema <= SCHEMA and (schema >= _SEALED_SINCE) != sealed):
-        raise _Damage
-    written_as = record.pop("line", number)
+        return _Damage()
+    found: Record = record
+    written_as = found.pop("line", number)
     if written_as != number:
-        raise _Damage(f"was written as line {written_as}: lines were removed, added or moved", record, written_as)
-    return record
+        return _Damage(f"was written as line {written_as}: lines were removed, added or moved", found, written_as)
+    return found
 
 
 @contextmanager
