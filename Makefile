@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 # Sdists are built with what build.txt pins, not with the newest setuptools of the day.
 INSTALL := $(PIP) install --no-build-isolation --use-pep517 --require-hashes --requirement
 
-.PHONY: help demo test check benchmarks truth pins clean
+.PHONY: help demo test check benchmarks truth faults audit pins clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -30,9 +30,16 @@ benchmarks: $(VENV)/.test  ## how fast the tool itself is
 truth: $(VENV)/.truth  ## prove the conclusions; writes docs/truth.md
 	@$(BIN)/python -m tests.truth
 
+faults: $(VENV)/.test  ## kill, fuzz and mistreat it, over about an hour
+	@$(BIN)/python -m tests.faults $(ARGS)
+
+audit: $(VENV)/.audit  ## known vulnerabilities of what is pinned, where the service that knows of them is reached
+	@$(subst $(VENV),$(VENV)/audit,$(BIN))/python .ci/audit.py
+
 # Each file is held to those before it, so that all agree.
-COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --group setup
+HELD := --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
+COMPILE := $(BIN)/uv pip compile $(HELD) --group setup
 pins: $(VENV)/.made  ## renew requirements/*.txt from pyproject.toml
 	@$(PIP) install uv
 	$(COMPILE) pyproject.toml --output-file requirements/run.txt
@@ -42,6 +49,7 @@ pins: $(VENV)/.made  ## renew requirements/*.txt from pyproject.toml
 	$(COMPILE) pyproject.toml --extra test --extra truth --constraint requirements/ray.txt --output-file requirements/truth.txt
 	$(COMPILE) pyproject.toml --extra test --extra forest --constraint requirements/test.txt --output-file requirements/forest.txt
 	$(COMPILE) pyproject.toml --extra test --extra browser --constraint requirements/test.txt --output-file requirements/browser.txt
+	$(BIN)/uv pip compile $(HELD) --group audit --output-file requirements/audit.txt
 	@! grep '://' requirements/*.txt  # whoever installs chooses where from
 
 clean:  ## remove what make and the tools made; outputs/ stays
@@ -67,6 +75,12 @@ $(VENV)/.test: $(VENV)/.run requirements/test.txt
 
 $(VENV)/.truth: $(VENV)/.test requirements/truth.txt
 	@$(INSTALL) requirements/truth.txt
+	@touch $@
+
+# In an environment of its own: it brings another pip.
+$(VENV)/.audit: $(VENV)/.made requirements/audit.txt
+	@$(BIN)/python -m venv --clear $(VENV)/audit
+	@$(subst $(VENV),$(VENV)/audit,$(PIP)) install --require-hashes --requirement requirements/audit.txt
 	@touch $@
 
 $(VENV)/.forest: $(VENV)/.test requirements/forest.txt

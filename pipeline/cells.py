@@ -120,7 +120,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Measure:
-    """How much evidence a cell gets; the fields are the keys of `measure`, seconds where they end in `_s`."""
+    """How much evidence a cell gets; the fields are the keys of `measure`, seconds where they end in `_s`.
+
+    `memory` is what a trial may have, in bytes; `None` is `auto`, a share of what is available.
+    """
 
     target: float
     budget_s: float
@@ -128,6 +131,12 @@ class Measure:
     max_rounds: int
     timeout_s: float
     cold: bool
+    memory: int | None = None
+
+    @cached_property
+    def definition(self) -> dict[str, Json]:
+        """What it adds to the version: a limit that was not set adds nothing, so that versions are what they were."""
+        return {key: value for key, value in asdict(self).items() if key != "memory" or value is not None}
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from . import __version__, subcommands
 from .errors import InputError, Interrupted
+from .interruption import end_on_signals
 from .measuring import command_line, measure
 from .status import ALL_MEASURED, BAD_INPUT, OUR_BUG, SOME_NOT_MEASURED
 from .streams import NotWritable, tell, unheard, writing
@@ -31,12 +32,15 @@ def run(words: Sequence[str]) -> int:
     """Do what the command's words ask for.
 
     Returns:
-        The exit status: 0 all measured, 1 some cells were not, 2 bad input, 70 a bug of ours, 130 and 143 ended by
-        a signal.
+        The exit status: 0 all measured, 1 some cells were not, 2 bad input, 70 a bug of ours, 129, 130 and 143 ended
+        by SIGHUP, SIGINT and SIGTERM.
     """
     logging.raiseExceptions = False  # a log that cannot be written, as on a full disk, has no traceback to show
     try:
-        return _answer(words)
+        with end_on_signals():
+            return _answer(words)
+    except Interrupted as interruption:
+        return interruption.exit_status
     finally:
         for stream in (sys.stdout, sys.stderr):
             with unheard(stream):
@@ -54,8 +58,6 @@ def _answer(words: Sequence[str]) -> int:
     except NotWritable as error:
         tell(f"error: {error}; what was measured is kept: mend this and give the same command again")
         return SOME_NOT_MEASURED
-    except Interrupted as interruption:
-        return interruption.exit_status
     except KeyboardInterrupt:
         tell("interrupted")
         return 130

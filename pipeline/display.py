@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .cells import Sweep
 from .evidence import variants
 from .sweep import CellProgress
-from .wording import duration, factor, megabytes, pool_name, speedup_interval
+from .wording import clean, duration, factor, megabytes, pool_name, speedup_interval
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -34,7 +34,7 @@ _MOST_NODES = 8
 class Silent:
     """A display that shows nothing."""
 
-    def begin(self, sweep: Sweep, folder: Path, resumed: int) -> None:
+    def begin(self, sweep: Sweep, folder: Path, resumed: int, cut_bytes: int = 0) -> None:
         """Nothing."""
 
     def preflight(self, workload: str) -> None:
@@ -70,10 +70,10 @@ class Lines:
         self._travelled = False
         self._nodes: set[str] = set()
 
-    def begin(self, sweep: Sweep, folder: Path, resumed: int) -> None:
+    def begin(self, sweep: Sweep, folder: Path, resumed: int, cut_bytes: int = 0) -> None:
         """Say what is measured and where it goes."""
         self._names = _names(sweep)
-        going_on = f", going on after {resumed} trials" if resumed else ""
+        going_on = _going_on(resumed, cut_bytes)
         self._say(f"measuring {_count(len(sweep.measured), 'cell')} into {folder}{going_on}")
 
     def preflight(self, workload: str) -> None:
@@ -118,7 +118,7 @@ class Lines:
     def _say(self, text: str) -> None:
         if self._seen:
             try:
-                print(text, file=sys.stderr, flush=True)
+                print(clean(text), file=sys.stderr, flush=True)
             except OSError:
                 self._seen = False
 
@@ -138,12 +138,11 @@ class LiveTable:
         self._shown: RenderableType = ""
         self._ending = False
 
-    def begin(self, sweep: Sweep, folder: Path, resumed: int) -> None:
+    def begin(self, sweep: Sweep, folder: Path, resumed: int, cut_bytes: int = 0) -> None:
         """Show the title."""
         self._names = _names(sweep)
         self._began = self._clock()
-        going_on = f", going on after {resumed} trials" if resumed else ""
-        self._title = f"{_count(len(sweep.measured), 'cell')} of {sweep.name}{going_on}"
+        self._title = f"{_count(len(sweep.measured), 'cell')} of {sweep.name}{_going_on(resumed, cut_bytes)}"
         if sweep.interleaved:
             self._figure, self._plays_off = "times as fast", False
 
@@ -151,20 +150,20 @@ class LiveTable:
         """Show which workload is looked at."""
         from rich.text import Text
 
-        self._show(Text(f"looking at {workload} ..."))
+        self._show(Text(f"looking at {clean(workload)} ..."))
 
     def wait_for(self, what: str) -> None:
         """Show it in place of the table."""
         from rich.text import Text
 
-        title, waits = Text(self._title, style="bold"), Text(f"waiting for {what}")
+        title, waits = Text(self._title, style="bold"), Text(f"waiting for {clean(what)}")
         self._show(Text("\n").join([title, waits] if self._title else [waits]))
 
     def travel(self, folder: Path, size_bytes: int) -> None:
         """Show it until something happens."""
         from rich.text import Text
 
-        self._show(Text(_travels(folder, size_bytes)))
+        self._show(Text(clean(_travels(folder, size_bytes))))
 
     def join(self, node: str, about: Mapping[str, Any]) -> None:
         """A cluster's nodes have a line each."""
@@ -282,7 +281,7 @@ def _mean_s(each: CellProgress) -> float:
 def _names(sweep: Sweep) -> dict[str, str]:
     variant = variants([cell.record() for cell in sweep.measured])
     return {
-        cell.id: f"{cell.workload.name}, {pool_name(cell.backend, cell.workers)} {variant[cell.id]}".rstrip()
+        cell.id: clean(f"{cell.workload.name}, {pool_name(cell.backend, cell.workers)} {variant[cell.id]}".rstrip())
         for cell in sweep.measured
     }
 
@@ -296,13 +295,18 @@ def _name(each: CellProgress, names: Mapping[str, str]) -> str:
 
 def _state(each: CellProgress) -> str:
     if each.evidence.status not in ("measured", "not run"):
-        reason = str(each.evidence.reason).partition("\n")[0]  # a row has one line
+        reason = clean(str(each.evidence.reason)).partition("\n")[0]  # a row has one line
         return f"{each.evidence.status}: {reason}"
     if not each.speedup.rounds:
         return ""
     if math.isinf(each.speedup.half_width):
         return f"{factor(each.speedup.estimate)}x"
     return speedup_interval(each.speedup)
+
+
+def _going_on(resumed: int, cut_bytes: int) -> str:
+    torn = f" and a torn record, cut off ({_count(cut_bytes, 'byte')})" if cut_bytes else ""
+    return f", going on after {resumed} trials{torn}" if resumed or torn else ""
 
 
 def _travels(folder: Path, size_bytes: int) -> str:

@@ -15,8 +15,8 @@ class ClusterLost(Exception):
     """The cluster, or all its nodes, went while something was measured there; what was measured is kept."""
 
 
-class Interrupted(Exception):
-    """A signal ended the measuring; what was measured is kept."""
+class Interrupted(BaseException):
+    """A signal ended it; what was measured is kept. Nothing that heeds errors takes it for one."""
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(f"ended by signal {signal_number}")

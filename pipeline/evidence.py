@@ -207,16 +207,17 @@ class Run:
     records: tuple[Record, ...]
 
     @classmethod
-    def read(cls, path: Path) -> Run:
-        """From a journal file.
+    def read(cls, path: Path, *, damaged: bool = False) -> Run:
+        """From a journal file; from what is whole of a `damaged` one where that is asked for.
 
         Raises:
             InputError: it is no journal, is damaged, or nothing began in it.
         """
-        records = tuple(journal.read(path))
+        records, lost = journal.salvage(path) if damaged else (journal.read(path), [])
         if not records or records[0]["kind"] != "run" or not set(records[0]) >= _HEADER:
             raise InputError(f"{path}: its first line does not begin a run; run the command that made it again")
-        return cls(hardware.apart(records))
+        header = {**records[0], "lost_lines": lost} if lost else records[0]
+        return cls(hardware.apart((header, *records[1:])))
 
     @cached_property
     def header(self) -> Record:
@@ -241,6 +242,12 @@ class Run:
         In its trials the arms `anchor` and `cell` are of the revision before, and `after` is the cell of the other one.
         """
         return self.header.get("revisions")
+
+    @property
+    def lost_lines(self) -> list[int]:
+        """The numbers of the journal's lines that are damaged, and left out."""
+        lost: list[int] = self.header.get("lost_lines", [])
+        return lost
 
     @property
     def is_finished(self) -> bool:

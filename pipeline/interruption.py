@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -38,15 +38,32 @@ def heed_signals(say: Callable[[], None]) -> Iterator[Interruption]:
         interruption.asked = number
         threading.Thread(target=say, daemon=True).start()
 
-    if threading.current_thread() is not threading.main_thread():
+    with _handled(("SIGINT", "SIGTERM", "SIGHUP"), ask):
         yield interruption
+
+
+@contextmanager
+def end_on_signals() -> Iterator[None]:
+    """Have SIGTERM and SIGHUP raise `Interrupted` inside the block, so that what is open is closed, as by SIGINT."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise Interrupted(number)
+
+    with _handled(("SIGTERM", "SIGHUP"), end):
+        yield
+
+
+@contextmanager
+def _handled(names: Sequence[str], handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
         return
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
     # What is ignored stays so: under nohup, or in the background of a script.
     heeded = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
-    previous = {number: signal.signal(number, ask) for number in heeded}
+    previous = {number: signal.signal(number, handle) for number in heeded}
     try:
-        yield interruption
+        yield
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

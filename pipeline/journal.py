@@ -11,28 +11,31 @@ from __future__ import annotations
 import gc
 import json
 import os
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
+from . import lock
 from .compact import Compactor
 from .errors import InputError
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
-SCHEMA = 3
+SCHEMA = 4
 """The form of the records. 1: the first. 2: records of play-offs, instrumented batches, and the machine's counters and
-memory for each repetition. 3: records of nodes; a trial's `environment` stands for its node's hardware and Python."""
+memory for each repetition. 3: records of nodes; a trial's `environment` stands for its node's hardware and Python.
+4: each record ends with the number of its `line` and with `crc`, the CRC-32 of all that stands before that."""
 
 Record = dict[str, Any]
 
+_SEALED_SINCE = 4
+_SEAL = b',"crc":"'
+_SEAL_BYTES = len(b',"crc":"00000000"}\n')
 _AT_ONCE_BYTES = 1 << 16
 """So many are parsed together: enough for keys to be shared, and few enough to stay in a cache."""
+_CHUNK_BYTES = 1 << 20
 
 
 class Journal:
@@ -46,11 +49,25 @@ class Journal:
         """
         self._environment, self.node = environment, node
         self._path = path
-        self._stream = path.open("ab")
-        _lock(self._stream, path)
-        whole = _whole_bytes(path)
-        if whole < path.stat().st_size:
-            self._stream.truncate(whole)
+        with ExitStack() as stack:
+            # Without a buffer, which would keep what a full disk refused, and write it later.
+            self._stream = stack.enter_context(path.open("ab", buffering=0))
+            try:
+                stack.enter_context(lock.hold(self._stream, path.parent))
+            except lock.Held as held:
+                raise _held(path.parent, held) from None
+            self._written = _count(path)
+            whole = self._written[1]
+            #: How many bytes of a torn last line were cut off.
+            self.cut_bytes = path.stat().st_size - whole
+            if self.cut_bytes:
+                self._stream.truncate(whole)
+            self._open = stack.pop_all()
+
+    @property
+    def lines(self) -> int:
+        """How many it has."""
+        return self._written[0]
 
     def append(
         self,
@@ -70,36 +87,47 @@ class Journal:
         """
         where = {"node": node or self.node, "environment": environment or self._environment}
         record = {"schema": SCHEMA, "kind": kind, "cell": cell, "trial": trial, "attempt": attempt, **where, **content}
-        # Undecodable bytes of file names and arguments come as lone surrogates, which no table or page can hold.
-        text = json.dumps(record, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
-        line = text.encode(errors="replace")
+        line = seal(record, self.lines + 1)
         try:
-            self._stream.write(line + b"\n")
-            self._stream.flush()
-            os.fsync(self._stream.fileno())
+            self._write(line)
         except OSError as error:  # a full disk does not say where
             raise OSError(error.errno, error.strerror, str(self._path)) from error
         read_back: Record = json.loads(line)
+        del read_back["line"], read_back["crc"]
         return read_back
+
+    def _write(self, line: bytes) -> None:
+        """All of it, or nothing: the next record may find place again, and would end a torn line."""
+        try:
+            left = memoryview(line)
+            while left:
+                left = left[self._stream.write(left) :]
+            os.fsync(self._stream.fileno())
+            self._written = self.lines + 1, self._written[1] + len(line)
+        except BaseException:  # a second Ctrl-C, too
+            self._stream.truncate(self._written[1])
+            raise
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._stream.close()
+        self._open.close()
 
 
-def _lock(stream: IO[bytes], path: Path) -> None:
-    """Held until the stream is closed or this process has ended, however it ends."""
-    if fcntl is None:
-        return
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        stream.close()
-        raise InputError(
-            f"{path.parent} is being measured by another command; wait for it, or start a run with fresh=true"
-        ) from None
+def _held(folder: Path, held: lock.Held) -> InputError:
+    remedy = "" if held.certain else f", or remove {folder / lock.NAME} if it is gone"
+    return InputError(
+        f"{folder} is being measured by {held.holder}; wait for it, or start a run with fresh=true{remedy}"
+    )
+
+
+def seal(record: Record, number: int) -> bytes:
+    """The record as line `number` of a journal, by which damage to it can be seen."""
+    # Undecodable bytes of file names and arguments come as lone surrogates, which no table or page can hold.
+    text = json.dumps({**record, "line": number}, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+    body = text.encode(errors="replace")[:-1]
+    return body + _seal_of(body)
 
 
 def read(path: Path) -> list[Record]:
@@ -109,12 +137,14 @@ def read(path: Path) -> list[Record]:
         InputError: there is no journal, a line in it is damaged, or a newer version of this package wrote it.
     """
     compactor, records = Compactor(), list[Record]()
-    try:
-        with path.open("rb") as stream, _without_collector():
-            while lines := stream.readlines(_AT_ONCE_BYTES):
-                records += map(compactor.compact, _parse(path, lines, len(records) + 1))
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); name the folder of a run") from None
+    with _without_collector():
+        for number, found in _read_lines(path):
+            if isinstance(found, _Damage):
+                raise InputError(
+                    f"{path}: line {number} {found.what}; python -m pipeline report {path.parent} --damaged reports on "
+                    "the rest, and fresh=true measures anew"
+                )
+            records.append(compactor.compact(found))
     return records
 
 
@@ -130,31 +160,133 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _parse(path: Path, lines: list[bytes], first: int) -> list[Record]:
-    """The records of some lines, the first of which has that number."""
-    whole = lines if lines[-1].endswith(b"\n") else lines[:-1]
+def salvage(path: Path) -> tuple[list[Record], list[int]]:
+    """What is whole, in the order in which it was written and each line once; and the numbers of those that are not.
+
+    Raises:
+        InputError: there is no journal, or a newer version of this package wrote it.
+    """
+    records: dict[int, Record] = {}
+    damaged: set[int] = set()
+    for number, found in _read_lines(path):
+        if isinstance(found, dict):
+            records[number] = found
+        elif found.record is not None:  # whole, and in another place than it was written to
+            records.setdefault(found.written_as, found.record)
+        else:
+            damaged.add(number)
+    last = max(records, default=0)
+    lost = {number for number in range(1, last) if number not in records} | {each for each in damaged if each > last}
+    return [records[number] for number in sorted(records)], sorted(lost)
+
+
+@dataclass(frozen=True)
+class _Damage:
+    """What is wrong with a line; one that is only in another place than it was `written_as` has its `record`."""
+
+    what: str = "is damaged"
+    record: Record | None = None
+    written_as: int = 0
+
+
+def _read_lines(path: Path) -> Iterator[tuple[int, Record | _Damage]]:
+    """Every whole line's number and its record, or what is wrong with it."""
+    number = schema = 0
+    try:
+        with path.open("rb") as stream:
+            while lines := stream.readlines(_AT_ONCE_BYTES):
+                for found in _parse([line for line in lines if line.endswith(b"\n")], number + 1):
+                    number += 1
+                    if isinstance(found, _Damage) or found["schema"] < schema:
+                        # Older schemas come first, in a run that went on: a record that looks older here is not.
+                        yield number, found if isinstance(found, _Damage) else _Damage()
+                        continue
+                    schema = found["schema"]
+                    if schema > SCHEMA:
+                        said = f"line {number} has schema {schema}, this version reads up to {SCHEMA}; update"
+                        raise InputError(f"{path}: {said}")
+                    yield number, found
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); name the folder of a run") from None
+
+
+def _parse(lines: list[bytes], first: int) -> list[Record | _Damage]:
+    """The records of some lines, the first of which has that number, or what is wrong with one."""
+    unsealed = [_unseal(line) for line in lines]
     # All at once, which takes less time, and keys that are equal are one object; else one by one, to find the damage.
-    together = _load(b"[%b]" % b",".join(whole)) or []
-    records: list[Record] = together if len(together) == len(whole) else [_load(line) for line in whole]
-    for number, record in enumerate(records, start=first):
-        try:
-            schema, _ = record["schema"], record["kind"]
-        except (KeyError, TypeError):
-            raise InputError(f"{path}: line {number} is damaged; move the folder away and measure again") from None
-        if not isinstance(schema, int) or schema > SCHEMA:
-            raise InputError(f"{path}: line {number} has schema {schema}, this version reads up to {SCHEMA}; update")
-    return records
+    together = _load(b"[%b]" % b",".join(text for text, _ in unsealed)) or []
+    records = together if len(together) == len(lines) else [_load(text) for text, _ in unsealed]
+    checked = zip(records, unsealed, strict=True)
+    return [_check(record, number, sealed) for number, (record, (_, sealed)) in enumerate(checked, start=first)]
+
+
+def _unseal(line: bytes) -> tuple[bytes, bool]:
+    """The JSON text of a line, nothing where its checksum is not that; whether it had one."""
+    body, seal = line[:-_SEAL_BYTES], line[-_SEAL_BYTES:]
+    if not seal.startswith(_SEAL):
+        return line, False
+    return (body + b"}" if seal == _seal_of(body) else b""), True
+
+
+def _seal_of(body: bytes) -> bytes:
+    return b'%b%08x"}\n' % (_SEAL, zlib.crc32(body))
 
 
 def _load(text: bytes) -> Any:
     """`None` where it is damaged."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
-def _whole_bytes(path: Path) -> int:
+def _check(record: Any, number: int, sealed: bool) -> Record | _Damage:
+    try:
+        schema, _ = record["schema"], record["kind"]
+    except (KeyError, TypeError):
+        return _Damage()
+    if not isinstance(schema, int) or (schema <= SCHEMA and (schema >= _SEALED_SINCE) != sealed):
+        return _Damage()
+    found: Record = record
+    written_as = found.pop("line", number)
+    if written_as != number:
+        return _Damage(f"was written as line {written_as}: lines were removed, added or moved", found, written_as)
+    return found
+
+
+@contextmanager
+def doubting(*paths: Path) -> Iterator[None]:
+    """Blame what goes wrong over journals on them where they have lines of before there were seals.
+
+    Raises:
+        InputError: it did.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        for path in paths:
+            if any(isinstance(found, dict) and found["schema"] < _SEALED_SINCE for _, found in _read_lines(path)):
+                raise InputError(
+                    f"{path} is damaged ({type(error).__name__}: {error}); it is of a version that kept no checksums, "
+                    "so nothing tells where; measure again with fresh=true"
+                ) from error
+        raise
+
+
+def torn_bytes(path: Path) -> int:
+    """How many bytes of a torn last line there are."""
+    return path.stat().st_size - _count(path)[1]
+
+
+def _count(path: Path) -> tuple[int, int]:
+    """How many whole lines a file has, and in how many bytes."""
+    lines = whole = read = 0
     with path.open("rb") as stream:
-        content = stream.read()
-    return content.rfind(b"\n") + 1
+        while chunk := stream.read(_CHUNK_BYTES):
+            found = chunk.count(b"\n")
+            if found:
+                lines, whole = lines + found, read + chunk.rfind(b"\n") + 1
+            read += len(chunk)
+    return lines, whole

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import platform
 import tempfile
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from . import journal
+from . import journal, lock
 from .errors import InputError
 from .journal import Record
 
@@ -25,14 +29,27 @@ class RunFolder:
 
 
 def find_run(output: Path, name: str, version: str, environment: str) -> RunFolder | None:
-    """The newest run of a version that was measured in this environment; `None` where there is none."""
+    """The newest run of a version that was measured in this environment; `None` where there is none.
+
+    One that was killed before its first record is nobody's yet, and is taken where there is no other.
+    """
+    nobodys = None
     for folder in sorted((output / name / version).glob("*/"), reverse=True):
         if not folder.joinpath(JOURNAL).is_file():
             continue
         records = journal.read(folder / JOURNAL)
-        if records and records[0]["environment"] == environment:
+        if not records:
+            nobodys = RunFolder(folder, ())
+        elif records[0].get("environment") == environment:
             return RunFolder(folder, tuple(records))
-    return None
+    return nobodys
+
+
+def read_again(found: RunFolder, opened: journal.Journal) -> RunFolder:
+    """The run as it is now that nobody else can change it: somebody may have, since it was found."""
+    if opened.lines == len(found.records):
+        return found
+    return RunFolder(found.path, tuple(journal.read(found.path / JOURNAL)))
 
 
 def new_run(output: Path, name: str, version: str) -> RunFolder:
@@ -74,15 +91,12 @@ def point_latest(output: Path, run: Path) -> None:
 
     The link is made elsewhere and put in place whole, so that others may do the same at once: one of them is last.
     """
-    latest = output / "latest"
     target = os.path.relpath(run, output)
-    with tempfile.TemporaryDirectory(dir=output, prefix=".latest-") as folder:
-        made = Path(folder) / "latest"
+    with _beside(output / "latest") as made:
         try:
             made.symlink_to(target, target_is_directory=True)
         except OSError:
             made.write_text(target + "\n", encoding="utf-8")
-        made.replace(latest)
 
 
 def root_of(run: Path) -> Path | None:
@@ -99,14 +113,30 @@ def write(path: Path, content: str | bytes) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode() if isinstance(content, str) else content
-    made = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with made.open("wb") as stream:
+        with _beside(path) as made, made.open("wb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        made.replace(path)
     except OSError as error:  # which names the temporary file, or none
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A name in the same folder, for what takes the place of `path` once the block is over.
+
+    It tells whose it is, so that those which a killed process left behind are found, and removed.
+    """
+    prefix = f".{path.name}.{platform.node()}."
+    made = path.with_name(f"{prefix}{os.getpid()}.{threading.get_ident()}")
+    made.unlink(missing_ok=True)
+    try:
+        yield made
+        made.replace(path)
     finally:
         made.unlink(missing_ok=True)
+    for left in path.parent.glob(f"{glob.escape(prefix)}*"):
+        pid = left.name.removeprefix(prefix).partition(".")[0]
+        if pid.isdecimal() and lock.is_gone(lock.Holder(int(pid), platform.node())):
+            left.unlink(missing_ok=True)

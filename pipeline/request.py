@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ def version_of(request: Request) -> tuple[str, dict[str, Any]]:
     sweep = request.sweep
     definition = {
         "protocol": plan.PROTOCOL,
-        "measure": asdict(sweep.measure),
+        "measure": sweep.measure.definition,
         "margin": sweep.margin,
         "cells": sorted((cell.definition for cell in sweep.cells), key=digest),
         "sources": sources.digests(sweep, request.folder, list(request.path)),
@@ -116,6 +116,7 @@ class Descriptions:
         request = self._request
         return {
             "timeout_s": request.sweep.measure.timeout_s,
+            "memory_bytes": request.sweep.measure.memory,
             "exclusive": request.sweep.name if request.sweep.exclusive else None,
             "folder": str(request.folder),
             "path": list(request.path),

@@ -9,7 +9,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from . import cluster, environment, outputs, plan, runners, sources
+from . import cluster, environment, journal, outputs, plan, runners, sources
 from .cells import Cell, Sweep, digest
 from .errors import ClusterLost, InputError, Interrupted
 from .evidence import MOST_ATTEMPTS, Run
@@ -26,7 +25,9 @@ from .journal import Journal, Record
 from .outputs import RunFolder
 from .request import Descriptions, Request, version_of
 from .runners import Assignment, Joined, Left, Outcome, Place, Progress, Runner, Started, Travels, Waiting
+from .scratch import scratch_folder
 from .sweep import Bags, CellProgress, Turn
+from .wording import clean
 
 _SERVES_AT = "PIPELINE_NODE_ADDRESS"
 """Where a server that inputs start can be reached by a cluster's workers,"""
@@ -41,8 +42,11 @@ _log.propagate = False
 class Display(Protocol):
     """Who watches a session."""
 
-    def begin(self, sweep: Sweep, folder: Path, resumed: int) -> None:
-        """Measuring begins in `folder`, where `resumed` trials are already."""
+    def begin(self, sweep: Sweep, folder: Path, resumed: int, cut_bytes: int = 0) -> None:
+        """Measuring begins in `folder`, where `resumed` trials are already.
+
+        So many bytes of the last record there were torn, and cut off.
+        """
         ...
 
     def preflight(self, workload: str) -> None:
@@ -100,27 +104,29 @@ def measure(request: Request, display: Display) -> Session:
     if _takes_a_cluster(sweep):  # nodes have their own; what stays is who asked, and whom
         surroundings["id"] = digest([kind, sweep.runner, sweep.address])
     found = None if sweep.fresh else outputs.find_run(output, sweep.name, version, surroundings["id"])
-    bags = Bags(sweep, found.records if found else ())
+    bags = _bags(sweep, found)
     if found is not None and bags.are_done():
         _renew_claims(found, sweep, surroundings)
         return Session(found.path, was_finished=True)
     with ExitStack() as stack:
         interruption = stack.enter_context(heed_signals(display.end_soon))
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pipeline-", ignore_cleanup_errors=True)))
+        run = None
+        if found is not None:  # at once: whoever has it open is named before anything is waited for
+            run = stack.enter_context(_open(found, surroundings))
+            found = outputs.read_again(found, run)
+            bags = _bags(sweep, found)
+        scratch = stack.enter_context(scratch_folder())
         log = scratch / "cluster.log"
         pickled = _write(request.pickled, scratch)
         descriptions = Descriptions(request, pickled, stack.enter_context(_cluster(request, log, display)))
         about = {key: surroundings[key] for key in ("machine", "interpreter")}
-        shipped = sources.SHIPPED
-        setting = runners.Setting(request.folder, shipped, pickled, sweep.address, log, about, kind)
+        place = request.folder, sources.SHIPPED, pickled, sweep.address, log
+        setting = runners.Setting(*place, about, kind, scratch)
         runner = stack.enter_context(runners.find(sweep.runner)(setting))
         looks = _look(sweep, _preflights(runner, bags, descriptions, display, interruption))
         folder = found or outputs.new_run(output, sweep.name, version)
-        run = stack.enter_context(
-            Journal(folder.path / outputs.JOURNAL, surroundings["id"], surroundings["machine"]["host"])
-        )
+        run = run or stack.enter_context(_open(folder, surroundings))
         stack.enter_context(_logging(folder.path / "log.txt"))
-        _log.info("measuring %d cells: %s", len(sweep.measured), request.command)
         _begin(run, request, version, definition, surroundings)
         _hold_claims(run, sweep, folder)
         lost = None
@@ -128,26 +134,43 @@ def measure(request: Request, display: Display) -> Session:
             for outcome, look in looks:
                 bags.add(run.append("preflight", node=outcome.node, environment=outcome.kind, **look))
             outputs.point_latest(output, folder.path)
-            display.begin(sweep, folder.path, sum(record["kind"] in ("trial", "play-off") for record in folder.records))
+            display.begin(sweep, folder.path, _count_trials(folder), run.cut_bytes)
             _trials(runner, bags, run, descriptions, display, interruption)
         except ClusterLost as error:
             lost = str(error)
             _log.info("%s", lost)
         finally:
-            reason = "finished" if bags.are_done() else "interrupted"
-            run.append("end", reason=reason, ended=time.time())
-            _log.info("%s", reason)
-            if log.exists():
-                _log.info("the cluster said:\n%s", log.read_text(errors="replace"))
+            _end(run, "finished" if bags.are_done() else "interrupted", log)
         if not bags.are_done():
             interruption.check()
     return Session(folder.path, was_finished=False, lost=lost)
+
+
+def _open(folder: RunFolder, surroundings: dict[str, Any]) -> Journal:
+    return Journal(folder.path / outputs.JOURNAL, surroundings["id"], surroundings["machine"]["host"])
+
+
+def _bags(sweep: Sweep, found: RunFolder | None) -> Bags:
+    """What there is of a run that goes on."""
+    if found is None:
+        return Bags(sweep, ())
+    with journal.doubting(found.path / outputs.JOURNAL):
+        bags = Bags(sweep, found.records)
+        bags.are_done()  # it remembers what it works out
+    return bags
+
+
+def _count_trials(folder: RunFolder) -> int:
+    return sum(record["kind"] in ("trial", "play-off") for record in folder.records)
 
 
 def _begin(
     run: Journal, request: Request, version: str, definition: dict[str, Any], surroundings: dict[str, Any]
 ) -> None:
     sweep = request.sweep
+    if run.cut_bytes:
+        _log.info("the journal's last line was torn, as by a kill: %d bytes of it are cut off", run.cut_bytes)
+    _log.info("measuring %d cells: %s", len(sweep.measured), request.command)
     revisions: dict[str, Any] = {"revisions": request.revisions.to_json()} if request.revisions else {}
     run.append(
         "run",
@@ -166,11 +189,17 @@ def _begin(
     )
 
 
+def _end(run: Journal, reason: str, log: Path) -> None:
+    run.append("end", reason=reason, ended=time.time())
+    _log.info("%s", reason)
+    if log.exists():
+        _log.info("the cluster said:\n%s", log.read_text(errors="replace"))
+
+
 def _renew_claims(folder: RunFolder, sweep: Sweep, surroundings: dict[str, Any]) -> None:
     """Claims are no part of the version: a finished run may have others by now. Where it has, they are journalled."""
     if Run(folder.records).claims != sweep.claims:
-        path, host = folder.path / outputs.JOURNAL, surroundings["machine"]["host"]
-        with Journal(path, surroundings["id"], host) as run:
+        with _open(folder, surroundings) as run:
             _hold_claims(run, sweep, folder)
 
 
@@ -306,11 +335,16 @@ def _preflights(
 
 
 def _look(sweep: Sweep, preflights: Iterator[tuple[Outcome, dict[str, Any]]]) -> list[tuple[Outcome, dict[str, Any]]]:
-    """Have all of them done before anything is journalled; what they find may end it."""
+    """Have all of them done before anything is journalled; what they find may end it.
+
+    A function that can be no task is bad input where there is no other one, and else what its cells are labelled with.
+    """
     try:
         looks = list(preflights)
     except ClusterLost as error:
         raise InputError(f"{error}; nothing was measured") from None
+    if looks and all(look.get("is_unfit") for _, look in looks):
+        raise InputError(looks[0][1]["reason"])
     _check_timeout(sweep, [look for _, look in looks])
     return looks
 
@@ -450,11 +484,18 @@ def _trial_record(run: Journal, turn: Turn, outcome: Outcome) -> Record:
     )
 
 
+class _Formatter(logging.Formatter):
+    """For a file that somebody may look at in a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return clean(super().format(record))
+
+
 @contextmanager
 def _logging(path: Path) -> Iterator[None]:
     """Keep what happens in the run's log file."""
     handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
     _log.addHandler(handler)
     try:
         yield

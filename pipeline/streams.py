@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from .wording import clean
+
 _USERS_TO_MEND = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO),  # a disk that is full, or no good
     *(errno.EACCES, errno.EPERM),
@@ -33,10 +35,10 @@ def unheard(stream: TextIO | None) -> Iterator[None]:
 
 
 def tell(text: str) -> None:
-    """A line for the user, on standard error."""
+    """A line for the user, on standard error; what a terminal would obey in it is taken out."""
     with unheard(sys.stderr):
         if sys.stderr is not None:  # where it is closed, print would take standard output
-            print(text, file=sys.stderr)
+            print(clean(text), file=sys.stderr)
 
 
 class NotWritable(Exception):

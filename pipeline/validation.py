@@ -16,10 +16,12 @@ from .cells import Cell, Json, Measure, Sweep, Workload, unique
 from .claims import Claims
 from .claims_made import make_claims
 from .errors import InputError
-from .values import known, mapping, number, one_of, plain, text, truth, whole
+from .values import known, mapping, number, one_of, plain, size, text, truth, whole
 from .wording import nearest
 
 _LONGEST_NAME = 100
+_LEAST_MEMORY_BYTES = 64_000_000
+"""Two bare arms and the processes that probe the machine take about half of it."""
 _CELL_KEYS = {"workload", "backend", "workers", "env", "python"}
 _SWEEP_KEYS = {"measure", "margin", "seed", "fresh", "output", "runner", "cluster", "name"}
 _WORKLOAD_KEYS = set(Workload.__dataclass_fields__)
@@ -55,7 +57,7 @@ def make_sweep(
     cells = unique(_make_cell(config, pickled) for config in configs)
     workloads = dict.fromkeys(cell.workload.name for cell in cells)
     return Sweep(
-        name=_folder_name(common["name"], experiment or "-".join(workloads)),
+        name=folder_name(common["name"], experiment or "-".join(workloads)),
         cells=_name_apart(cells),
         measure=_make_measure(common["measure"]),
         margin=number("margin", common["margin"], above=0, below=1),
@@ -129,7 +131,8 @@ def _make_workload(config: Json, pickled: str | None) -> Workload:
 
 
 def _make_measure(config: Mapping[str, Json]) -> Measure:
-    known(config, set(Measure.__dataclass_fields__), "measure.")
+    known(config, set(Measure.__dataclass_fields__) - {"memory"}, "measure.", optional={"memory"})
+    memory = config.get("memory", "auto")
     return Measure(
         target=number("measure.target", config["target"], above=0, below=1),
         budget_s=number("measure.budget_s", config["budget_s"], above=0),
@@ -137,6 +140,7 @@ def _make_measure(config: Mapping[str, Json]) -> Measure:
         max_rounds=whole("measure.max_rounds", config["max_rounds"], least=1),
         timeout_s=number("measure.timeout_s", config["timeout_s"], above=0),
         cold=truth("measure.cold", config["cold"]),
+        memory=None if memory == "auto" else size("measure.memory", memory, least=_LEAST_MEMORY_BYTES, or_else="auto"),
     )
 
 
@@ -157,7 +161,7 @@ def _same(one: Json, first: Json, key: str) -> None:
         raise InputError(f"{key} takes one value in a sweep, not {first!r} and {one!r}; write one of them")
 
 
-def _folder_name(given: Json, otherwise: str) -> str:
+def folder_name(given: Json, otherwise: str) -> str:
     """The name that was given, which must be one for a folder, or else one made of a text."""
     if given is None:
         made = re.sub(r"[^\w.=-]+", "-", otherwise).encode()[:_LONGEST_NAME].decode(errors="ignore").strip("-. ")

@@ -6,11 +6,18 @@ The line is an `InputError`: the key as it is written, the value, the reason and
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from .cells import Json
 from .errors import InputError
 from .wording import nearest
+
+_UNITS = {"": 1} | {
+    prefix + suffix: base**power
+    for power, prefix in enumerate("kMGT", start=1)
+    for suffix, base in (("", 1000), ("i", 1024))
+}
 
 
 def known(config: Json, keys: set[str], prefix: str, optional: Iterable[str] = ()) -> None:
@@ -42,6 +49,17 @@ def number(key: str, value: Json, above: float, below: float = math.inf) -> floa
         example = 10 if below == math.inf else (above + below) / 20
         raise InputError(f"{key}={value} is not a number {span}; write one, as in {key}={example:g}")
     return float(value)
+
+
+def size(key: str, value: Json, least: int, or_else: str) -> int:
+    """A number of bytes from `least` on, by itself or with a unit; `or_else` names what the key takes besides."""
+    given = re.fullmatch(r"(\d+(?:\.\d+)?) *([kMGT]i?)?B", value) if isinstance(value, str) else None
+    if given is None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise InputError(f"{key}={value} is no size; write {or_else}, a number of bytes, or one as in {key}=4GB")
+    bytes_ = value if given is None else int(float(given[1]) * _UNITS[given[2] or ""])
+    if bytes_ < least:
+        raise InputError(f"{key}={value} is too small; write {or_else}, or {least // 1_000_000}MB or more")
+    return int(bytes_)
 
 
 def truth(key: str, value: Json) -> bool:

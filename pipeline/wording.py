@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,18 @@ _BYTES = (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1.0))
 _UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 
 
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
+
 _WORKERS = {"ray": "Ray worker"}
 """What a backend's workers are called where that is not its own name."""
+
+
+def clean(text: str) -> str:
+    """Without what XML, terminals or readers cannot take: control characters, lone surrogates, turned directions."""
+    if text.isprintable():  # most are, and a run has millions
+        return text
+    return _UNSHOWABLE.sub("\ufffd", _ANSI.sub("", text.replace("\r\n", "\n")))
 
 
 def pool_name(backend: str, workers: int) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline.cells import Cell, Measure, Workload
 from pipeline.evidence import Run
-from pipeline.journal import SCHEMA, Record
+from pipeline.journal import SCHEMA, Record, seal
 
 MOST_SPANS = 200
 MEASURE = Measure(target=0.05, budget_s=10, trials=3, max_rounds=200, timeout_s=60, cold=False)
@@ -82,9 +82,8 @@ def run(*works: Work, name: str = "recorded", command: str = "python -m pipeline
 def write(path: Path, recorded: Run) -> Path:
     """Put a run's journal into a folder."""
     path.mkdir(parents=True, exist_ok=True)
-    lines = [json.dumps(record, separators=(",", ":"), allow_nan=False) for record in recorded.records]
     journal = path / "journal.jsonl"
-    journal.write_text("\n".join(lines) + "\n")
+    journal.write_bytes(b"".join(seal(record, number) for number, record in enumerate(recorded.records, start=1)))
     return journal
 
 

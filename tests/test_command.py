@@ -288,8 +288,8 @@ def test_a_cell_that_fails_leaves_the_others_alone(pipeline: Command, user_modul
 @pytest.mark.parametrize(
     ("body", "status", "reason"),
     [
-        ("os._exit(3)", "crashed", "terminated abruptly"),
-        ("os.kill(os.getpid(), 9)", "crashed", "terminated abruptly"),
+        ("os._exit(3)", "crashed", "a worker process ended with exit status 3"),
+        ("os.kill(os.getpid(), 9)", "crashed", "a worker process was ended by SIGKILL"),
         ("threading.Event().wait()", "timed out", "measure.timeout_s"),
         ("return os.getpid()", "invalid", "differ"),
         ("raise SystemExit(4)", "failed", "SystemExit: 4"),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.bench import counters, machine, memory
-from pipeline.bench.cgroups import find_throttling, quota_cores
+from pipeline.bench.cgroups import available_bytes, find_throttling, quota_cores
 
 from .trials import PROCESSES, THREADS, describe, measure
 
@@ -260,6 +260,39 @@ def test_throttling_is_that_of_the_nearest_group(make_root: Root, files: dict[st
 def test_the_quota_is_the_least_of_all_groups(make_root: Root, files: dict[str, str], cores: float | None) -> None:
     """Each of them holds."""
     assert quota_cores(make_root(files)) == cores
+
+
+@pytest.mark.parametrize(
+    ("files", "bytes_"),
+    [
+        pytest.param({}, None, id="no cgroups"),
+        pytest.param({"proc/self/cgroup": "0::/a\n", f"{CGROUPS}/a/memory.max": "max\n"}, None, id="v2, none"),
+        pytest.param(
+            {
+                "proc/self/cgroup": "0::/a/b\n",
+                f"{CGROUPS}/a/memory.max": "1000\n",
+                f"{CGROUPS}/a/memory.current": "900\n",
+                f"{CGROUPS}/a/memory.stat": "anon 700\nactive_file 50\ninactive_file 150\n",
+                f"{CGROUPS}/a/b/memory.max": "max\n",
+            },
+            250,
+            id="v2, that of the group above",
+        ),
+        pytest.param(
+            {
+                "proc/self/cgroup": "4:memory:/c\n1:cpu:/\n",
+                f"{CGROUPS}/memory/c/memory.limit_in_bytes": "500\n",
+                f"{CGROUPS}/memory/c/memory.usage_in_bytes": "600\n",
+                f"{CGROUPS}/memory/c/memory.stat": "inactive_file 7\ntotal_inactive_file 20\n",
+            },
+            0,
+            id="v1, used up",
+        ),
+    ],
+)
+def test_the_memory_left_is_the_least_of_all_groups(make_root: Root, files: dict[str, str], bytes_: int | None) -> None:
+    """What was read from files is not in the way."""
+    assert available_bytes(make_root(files)) == bytes_
 
 
 CPU = "sys/devices/system/cpu"

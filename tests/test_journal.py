@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import platform
+import re
+import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from pipeline import journal
+from pipeline import journal, lock
 from pipeline.errors import InputError
 from pipeline.journal import SCHEMA, Journal
 
@@ -47,19 +54,30 @@ def test_a_torn_last_line_is_left_out_and_cut_off(tmp_path: Path) -> None:
         assert [record["trial"] for record in journal.read(path)] == [0, 2]
 
 
-def test_a_damaged_line_is_named(tmp_path: Path) -> None:
-    """A line that is no record is not skipped in silence."""
+def test_a_torn_last_line_is_told(tmp_path: Path) -> None:
+    """Of how many bytes it is, to who reads and to who writes."""
+    path = tmp_path / "journal.jsonl"
+    _append(path, 0)
+    path.write_bytes(path.read_bytes() + b'{"sch')
+    assert journal.torn_bytes(path) == 5
+    with Journal(path, environment="e", node="n") as opened:
+        assert opened.cut_bytes == 5
+    assert journal.torn_bytes(path) == 0
+
+
+def test_a_line_that_is_no_record_is_named(tmp_path: Path) -> None:
+    """It is not skipped in silence; what to do is said."""
     path = tmp_path / "journal.jsonl"
     _append(path, 0)
     path.write_bytes(path.read_bytes() + b"{oops\n")
-    with pytest.raises(InputError, match="line 2 is damaged"):
+    with pytest.raises(InputError, match=r"line 2 is damaged; python -m pipeline report .* --damaged .* fresh=true"):
         journal.read(path)
 
 
 def test_a_damaged_line_is_named_among_thousands(tmp_path: Path) -> None:
     """However many lines are read at once."""
     path = tmp_path / "journal.jsonl"
-    line = json.dumps({"schema": SCHEMA, "kind": "trial", "reason": "x" * 1_000}).encode() + b"\n"
+    line = json.dumps({"schema": 3, "kind": "trial", "reason": "x" * 1_000}).encode() + b"\n"
     path.write_bytes(line * 6_000 + b"{oops\n" + line * 2_000)
     with pytest.raises(InputError, match="line 6001 is damaged"):
         journal.read(path)
@@ -101,10 +119,140 @@ def test_parts_that_trials_have_in_common_are_held_once(tmp_path: Path) -> None:
     assert all(one["arms"]["cell"][key] is other["arms"]["cell"][key] for key in arm)
 
 
+def test_every_flipped_bit_is_seen(tmp_path: Path) -> None:
+    """Also one inside a number, whose record is as good JSON as before."""
+    path = tmp_path / "journal.jsonl"
+    for trial in range(2):
+        _append(path, trial)
+    whole = path.read_bytes()
+    second = whole.index(b"\n") + 1
+    for at in range(second, len(whole) - 1):
+        for bit in range(8):
+            flipped = bytearray(whole)
+            flipped[at] ^= 1 << bit
+            path.write_bytes(flipped)
+            with pytest.raises(InputError, match="line 2 "):
+                journal.read(path)
+
+
+def test_lines_that_were_moved_added_or_removed_are_seen(tmp_path: Path) -> None:
+    """Each of them is whole; their numbers tell."""
+    path = tmp_path / "journal.jsonl"
+    for trial in range(4):
+        _append(path, trial)
+    lines = path.read_bytes().splitlines(keepends=True)
+    for changed, line in (
+        ([0, 2, 1, 3], "line 2 was written as line 3"),
+        ([0, 1, 1, 2, 3], "line 3 was written as line 2"),
+        ([0, 2, 3], "line 2 was written as line 3"),
+    ):
+        path.write_bytes(b"".join(lines[each] for each in changed))
+        with pytest.raises(InputError, match=line):
+            journal.read(path)
+
+
+def test_what_is_whole_of_a_damaged_journal_is_had_on_request(tmp_path: Path) -> None:
+    """In the order in which it was written, each line once, with the numbers of those that are lost."""
+    path = tmp_path / "journal.jsonl"
+    for trial in range(6):
+        _append(path, trial)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([lines[0], lines[3], lines[3], lines[1], b"{oops\n", lines[5]]))
+    records, lost = journal.salvage(path)
+    assert [record["trial"] for record in records] == [0, 1, 3, 5]
+    assert lost == [3, 5]
+
+
 def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     """What a newer version wrote is not guessed at."""
     path = tmp_path / "journal.jsonl"
-    _append(path, 0)
-    path.write_text(path.read_text().replace(f'"schema":{SCHEMA}', f'"schema":{SCHEMA + 1}'))
-    with pytest.raises(InputError, match=f"schema {SCHEMA + 1}"):
+    path.write_bytes(journal.seal({"schema": SCHEMA + 1, "kind": "run"}, 1))
+    with pytest.raises(InputError, match=f"schema {SCHEMA + 1}.*; update"):
         journal.read(path)
+
+
+def test_a_run_that_an_earlier_version_began_goes_on(tmp_path: Path) -> None:
+    """Its lines have no checksums; those after them have, and cannot pass for older ones."""
+    path = tmp_path / "journal.jsonl"
+    old = b'{"schema":3,"kind":"trial","trial":0}\n'
+    path.write_bytes(old)
+    _append(path, 1)
+    assert [record["trial"] for record in journal.read(path)] == [0, 1]
+    path.write_bytes(path.read_bytes() + old)
+    with pytest.raises(InputError, match="line 3 is damaged"):
+        journal.read(path)
+
+
+def test_what_a_full_disk_took_only_half_of_is_taken_back(tmp_path: Path) -> None:
+    """The next record would end a torn line otherwise."""
+    path = tmp_path / "journal.jsonl"
+    _append(path, 0)
+    size = path.stat().st_size
+    with Journal(path, environment="e", node="n") as opened:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 30, hard))
+        try:
+            with pytest.raises(OSError, match="File too large") as raised:
+                opened.append("trial", cell="c", trial=1)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert raised.value.filename == str(path)
+        assert path.stat().st_size == size
+        opened.append("trial", cell="c", trial=2)
+    assert [record["trial"] for record in journal.read(path)] == [0, 2]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
+def test_whatever_a_disk_refuses_the_journal_stays_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Also where it takes a record and cannot promise to keep it; the error names the file."""
+    path = tmp_path / "journal.jsonl"
+    _append(path, 0)
+
+    def refuse(_descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with Journal(path, environment="e", node="n") as opened:
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", refuse)
+            with pytest.raises(OSError, match=re.escape(os.strerror(number))) as raised:
+                opened.append("trial", cell="c", trial=1)
+        assert raised.value.filename == str(path)
+        opened.append("trial", cell="c", trial=2)
+    assert [record["trial"] for record in journal.read(path)] == [0, 2]
+
+
+def test_who_has_it_open_is_named(tmp_path: Path) -> None:
+    """With process and host, and both are forgotten when it is closed."""
+    path = tmp_path / "journal.jsonl"
+    with Journal(path, environment="e", node="n"):
+        with pytest.raises(InputError, match=f"by process {os.getpid()} on {re.escape(platform.node())}; wait for it"):
+            Journal(path, environment="e", node="n")
+        assert lock.NAME in {each.name for each in tmp_path.iterdir()}
+    assert [each.name for each in tmp_path.iterdir()] == ["journal.jsonl"]
+
+
+def test_the_lock_of_a_killed_process_is_passed_over(tmp_path: Path) -> None:
+    """The kernel's is gone with it, and its name on the file means nothing then."""
+    path = tmp_path / "journal.jsonl"
+    (tmp_path / lock.NAME).write_text(json.dumps({"pid": os.getpid(), "host": platform.node()}))
+    _append(path, 0)
+    assert len(journal.read(path)) == 1
+
+
+@pytest.mark.parametrize("host", ["", "elsewhere"])
+def test_where_the_system_has_no_locks_the_name_has_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    """One of this machine is asked whether it lives; one of another is left to the user."""
+    monkeypatch.setattr(lock, "fcntl", None)
+    path, ended = tmp_path / "journal.jsonl", subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    (tmp_path / lock.NAME).write_text(json.dumps({"pid": ended.pid, "host": host or platform.node()}))
+    if host:
+        with pytest.raises(InputError, match=rf"process {ended.pid} on elsewhere; .*, or remove .*{lock.NAME} if"):
+            Journal(path, environment="e", node="n")
+    else:
+        _append(path, 0)
+        assert len(journal.read(path)) == 1

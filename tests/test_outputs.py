@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, tzinfo
@@ -13,7 +12,7 @@ import pytest
 
 from pipeline import outputs
 from pipeline.errors import InputError
-from pipeline.journal import SCHEMA
+from pipeline.journal import SCHEMA, seal
 
 HERE, ELSEWHERE = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
 
@@ -22,7 +21,7 @@ def _make_run(output: Path, stamp: str, environment: str = HERE) -> Path:
     folder = output / "name" / "version" / stamp
     folder.mkdir(parents=True)
     record = {"schema": SCHEMA, "kind": "run", "environment": environment}
-    (folder / outputs.JOURNAL).write_text(json.dumps(record) + "\n")
+    (folder / outputs.JOURNAL).write_bytes(seal(record, 1))
     return folder
 
 
@@ -49,6 +48,18 @@ def test_the_newest_run_of_an_equal_environment_is_found(tmp_path: Path) -> None
 def test_no_other_run_is_found(tmp_path: Path, name: str, version: str, environment: str) -> None:
     _make_run(tmp_path, "20260101T000000")
     assert outputs.find_run(tmp_path, name, version, environment) is None
+
+
+def test_a_run_without_a_record_is_taken_where_there_is_no_other(tmp_path: Path) -> None:
+    """It was killed at once; nothing tells of which environment it was to be."""
+    empty = _make_run(tmp_path, "20260105T000000")
+    (empty / outputs.JOURNAL).write_bytes(b'{"torn')
+    found = outputs.find_run(tmp_path, "name", "version", HERE)
+    assert found == outputs.RunFolder(empty, ())
+    whole = _make_run(tmp_path, "20260102T000000")
+    found = outputs.find_run(tmp_path, "name", "version", HERE)
+    assert found is not None
+    assert found.path == whole
 
 
 def test_runs_that_begin_in_the_same_second_have_folders_of_their_own(

@@ -91,7 +91,7 @@ def test_a_killed_keeper_loses_its_trial_and_nothing_else(
 
 
 @linux_only
-@pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
+@pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_an_interrupted_run_keeps_what_was_measured_and_says_how_to_go_on(
     pipeline: Command, user_module: Callable[[str, str], Path], name: str, status: int
 ) -> None:
@@ -110,3 +110,23 @@ def test_an_interrupted_run_keeps_what_was_measured_and_says_how_to_go_on(
     assert f"going on after {kept} trials" in resumed.err
     assert len(resumed.records("trial")) == 9
     assert _left_behind(pipeline.folder) == []
+
+
+@linux_only
+def test_a_second_signal_ends_it_at_once(pipeline: Command, user_module: Callable[[str, str], Path]) -> None:
+    """The trial under way, which would never end, is lost, and nothing else is; nothing is left running."""
+    twice = ASSASSIN.format(trials=2, calls=3, up=True, signal="SIGNAL").replace(
+        "SIGNAL)", "2); os.kill(parent(os.getppid()), 15); threading.Event().wait()"
+    )
+    user_module("assassin", f"import threading\n{twice}")
+    done = pipeline(*WORDS)
+    assert done.status == 143, done.err
+    assert "To go on: python -m pipeline workload=function" in done.err
+    assert _left_behind(pipeline.folder) == []
+    (journal,) = pipeline.folder.glob("outputs/*/*/*/journal.jsonl")
+    kept = journal.read_text().count('"kind":"trial"')
+    assert 2 <= kept < 9
+    resumed = pipeline(*WORDS)
+    assert resumed.status == 0, resumed.err
+    assert f"going on after {kept} trials" in resumed.err
+    assert len(resumed.records("trial")) == 9

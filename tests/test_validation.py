@@ -102,6 +102,18 @@ def refusal(*changes: dict[str, Any]) -> str:
         ("measure.trials", 0, "measure.trials=0 is too small; write 1 or more"),
         ("measure.max_rounds", 1.5, "measure.max_rounds=1.5: a number with a fraction is no whole number"),
         ("measure.timeout_s", "1m", "measure.timeout_s=1m is not a number above 0"),
+        (
+            "measure.memory",
+            "lots",
+            "measure.memory=lots is no size; write auto, a number of bytes, or one as in measure.memory=4GB",
+        ),
+        ("measure.memory", "4 apples", "measure.memory=4 apples is no size; write auto"),
+        ("measure.memory", "-1GB", "measure.memory=-1GB is no size; write auto"),
+        ("measure.memory", 1.5, "measure.memory=1.5 is no size; write auto"),
+        ("measure.memory", None, "measure.memory=None is no size; write auto"),
+        ("measure.memory", True, "measure.memory=True is no size; write auto"),
+        ("measure.memory", 4, "measure.memory=4 is too small; write auto, or 64MB or more"),
+        ("measure.memory", "1kB", "measure.memory=1kB is too small; write auto, or 64MB or more"),
         ("measure.cold", 1, "measure.cold=1 is neither true nor false"),
         ("measure.budget", 3, "measure.budget=3: there is no such key; did you mean measure.budget_s? There are"),
         ("wokers", 3, "wokers=3: there is no such key; did you mean workers? There are"),
@@ -196,6 +208,30 @@ def test_chunks_and_start_methods_make_process_cells_of_their_own() -> None:
 
 def test_cells_that_come_out_the_same_count_once_in_their_first_places() -> None:
     assert [each.workers for each in sweep({}, {"workers": 4}, {}, {"workers": 4}).cells] == [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("given", "bytes_"),
+    [
+        ("auto", None),
+        (500_000_000, 500_000_000),
+        ("4GB", 4_000_000_000),
+        ("4 GB", 4_000_000_000),
+        ("1.5GiB", 1_610_612_736),
+        ("64000kB", 64_000_000),
+        ("100000000B", 100_000_000),
+    ],
+)
+def test_memory_is_a_number_of_bytes_or_one_with_a_unit(given: str | int, bytes_: int | None) -> None:
+    assert sweep({"measure.memory": given}).measure.memory == bytes_
+
+
+def test_a_limit_of_memory_counts_for_the_version_where_one_was_set() -> None:
+    """As that of time does; without one, versions are what they were before there was any."""
+    without = sweep({}).measure.definition
+    assert "memory" not in without
+    assert sweep({"measure.memory": "auto"}).measure.definition == without
+    assert sweep({"measure.memory": "4GB"}).measure.definition == {**without, "memory": 4_000_000_000}
 
 
 def test_an_id_is_the_same_today_and_tomorrow() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.runners import Assignment, Outcome, Setting
 from pipeline.runners.local import open_runner
+from pipeline.scratch import scratch_folder
 
 
 def describe_arm(name: str, backend: str = "serial", workers: int = 1, **env: str) -> dict[str, Any]:
@@ -26,6 +27,7 @@ def describe(folder: Path, *cells: dict[str, Any], workload: dict[str, Any], **c
     return {
         "kind": "trial",
         "timeout_s": 120,
+        "memory_bytes": None,
         "exclusive": None,
         "folder": str(folder),
         "path": [str(folder)],
@@ -42,14 +44,23 @@ def describe(folder: Path, *cells: dict[str, Any], workload: dict[str, Any], **c
     }
 
 
+def _setting(nowhere: Path, scratch: Path) -> Setting:
+    return Setting(nowhere, nowhere, None, "local", nowhere / "log", about={}, kind="this machine", scratch=scratch)
+
+
 def measure(description: dict[str, Any]) -> dict[str, Any]:
     """What the keeper says of a trial."""
+    reply = outcome(description).reply
+    assert reply is not None
+    return reply
+
+
+def outcome(description: dict[str, Any]) -> Outcome:
+    """What the runner says of a trial."""
     waiting = [Assignment("cell", "task", 0, 1, description)]
     nowhere = Path(description["folder"])
-    setting = Setting(nowhere, nowhere, None, "local", nowhere / "log", about={}, kind="this machine")
-    with open_runner(setting) as runner:
-        (outcome,) = (
+    with scratch_folder() as scratch, open_runner(_setting(nowhere, scratch)) as runner:
+        (found,) = (
             event for event in runner.run(lambda _: waiting.pop() if waiting else None) if isinstance(event, Outcome)
         )
-    assert outcome.reply is not None
-    return outcome.reply
+    return found

@@ -11,19 +11,19 @@ import os
 import platform
 import sys
 import time
-import traceback
 from collections import Counter
 from collections.abc import Callable, Collection
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Any
 
-from . import backends, check, counters
+from . import backends, check, counters, semaphores
 from .backends import Pool
-from .errors import BadInput
+from .errors import BadInput, Unfit, WorkerDied
+from .ground import own_ground
 from .memory import Memory
 from .messages import Message, receive, send, take_over_standard_streams
-from .reference import describe
+from .reference import describe, say_traceback
 from .workload import Map, Workload, modules, open_workload
 
 
@@ -48,11 +48,27 @@ def main() -> None:
     channel = _Channel()
     try:
         _serve(channel)
-    except BadInput as error:
-        channel.reply(error={"kind": "input", "message": str(error)})
     except BaseException as error:  # whatever the measured code raises, SystemExit too, belongs to the trial
-        kind = "crashed" if isinstance(error, BrokenExecutor) else "raised"
-        channel.reply(error={"kind": kind, "message": describe(error), "traceback": traceback.format_exc()})
+        with own_ground():
+            channel.reply(error=_explain(error))
+
+
+def _explain(error: BaseException) -> Message:
+    """What becomes of the trial: status, message and traceback; is_unfit, see `errors.Unfit`."""
+    match error:
+        case Unfit():
+            return {"status": error.status, "message": str(error), "traceback": None, "is_unfit": True}
+        case BadInput():
+            return {"status": "bad input", "message": str(error), "traceback": None, "is_unfit": False}
+        case WorkerDied():
+            status, message = "crashed", str(error)
+        case BrokenExecutor():
+            status, message = "crashed", describe(error)
+        case MemoryError():
+            status, message = "out of memory", describe(error)
+        case _:
+            status, message = "failed", describe(error)
+    return {"status": status, "message": message, "traceback": say_traceback(error), "is_unfit": False}
 
 
 def _serve(channel: _Channel) -> None:
@@ -71,7 +87,8 @@ def _serve(channel: _Channel) -> None:
         with open_pool(command["workers"], command["options"], modules(described)) as pool:
             startup_s = time.perf_counter() - began
             processes = _processes(pool, helpers)
-            channel.reply(startup_s=startup_s, code=pool.code._asdict(), outside=_outside(pool), **_placed(pool))
+            told = {"startup_s": startup_s, "code": pool.code._asdict(), "outside": _outside(pool), **_placed(pool)}
+            channel.reply(**told, semaphores=semaphores.held())
             sampled = workload.sampled(command["sample"])
             batches = _Batches(sampled, pool.map, command["workers"], processes)
             while (following := channel.receive())["do"] != "close":
@@ -134,14 +151,16 @@ class _Batches:
                 times = command["repeat"]
                 reply = self._counted(lambda: self._repeat(times), self._memory, times)
             case "instrument":
-                from . import instrument  # late, too
+                with own_ground():
+                    from . import instrument  # late, too
 
                 self._take_results()
                 if self._processes is None:  # clocks of two machines have nothing in common
                     return reply
                 reply = instrument.run(self._workload, self._map, command | {"workers": self._workers})
             case "pools":
-                from . import pools
+                with own_ground():
+                    from . import pools
 
                 reply = {"pools": pools.ask(self._map, self._workers)}
             case unknown:

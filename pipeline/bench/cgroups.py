@@ -1,4 +1,7 @@
-"""A container's CPU quota, and which file counts how long it held this process back: cgroup v1 and v2, also nested."""
+"""A container's CPU quota, which file counts how long it held this process back, and what memory it has left.
+
+Of cgroup v1 and v2, also nested.
+"""
 
 from __future__ import annotations
 
@@ -43,6 +46,16 @@ def quota_cores(root: Path = Path("/")) -> float | None:
     return min((quota for quota in quotas if quota is not None), default=None)
 
 
+def available_bytes(root: Path = Path("/")) -> int | None:
+    """The memory that is left: the least of all groups that this process is in; `None` where none has a limit.
+
+    Args:
+        root: what `/proc` and `/sys` are looked for in.
+    """
+    left = (_left_bytes(group) for group in _groups(root, "memory"))
+    return min((each for each in left if each is not None), default=None)
+
+
 def _counting(root: Path) -> Iterator[Throttling]:
     for group in _groups(root):
         path = group / "cpu.stat"
@@ -54,7 +67,7 @@ def _counting(root: Path) -> Iterator[Throttling]:
                     yield Throttling(path, name, unit_s)
 
 
-def _groups(root: Path) -> Iterator[Path]:
+def _groups(root: Path, controller: str = "cpu") -> Iterator[Path]:
     """The folders of the groups that this process is in, nearest first; those of version 2 before those of 1."""
     mounts = root / "sys" / "fs" / "cgroup"
     try:
@@ -63,10 +76,10 @@ def _groups(root: Path) -> Iterator[Path]:
         return
     for line in lines:
         _, controllers, path = line.split(":", 2)
-        if _is_version_1(line) and "cpu" not in controllers.split(","):
+        if _is_version_1(line) and controller not in controllers.split(","):
             continue
         # Version 1 is mounted by one of its controllers' names or by all of them, version 2 alone or beside version 1.
-        names = [controllers, "cpu"] if _is_version_1(line) else ["", "unified"]
+        names = [controllers, controller] if _is_version_1(line) else ["", "unified"]
         for mount in dict.fromkeys(mounts / name for name in names):
             # In a container the path may be the host's, and the mount begins at the container's own group: then only
             # the mount itself is found. Out of a namespace's root it begins with `/..`.
@@ -85,6 +98,19 @@ def _quota_cores(group: Path) -> float | None:
     with suppress(OSError, ValueError):
         quota_us = int(group.joinpath("cpu.cfs_quota_us").read_text())
         return None if quota_us <= 0 else quota_us / int(group.joinpath("cpu.cfs_period_us").read_text())
+    return None
+
+
+def _left_bytes(group: Path) -> int | None:
+    # What was read from files and not looked at for a while is given up first.
+    for most, used, reclaimable in (
+        ("memory.max", "memory.current", b"\ninactive_file"),
+        ("memory.limit_in_bytes", "memory.usage_in_bytes", b"\ntotal_inactive_file"),
+    ):
+        with suppress(OSError, ValueError, IndexError):  # no limit is `max`, and in version 1 more than any machine has
+            files_bytes = number_after(b"\n" + group.joinpath("memory.stat").read_bytes(), reclaimable)
+            limit, now = (int(group.joinpath(each).read_text()) for each in (most, used))
+            return max(0, limit - now + files_bytes)
     return None
 
 

@@ -21,6 +21,7 @@ def save(results: Any, path: Path) -> bool:
     except Exception:  # whatever the measured code's own __reduce__ raises
         return False
     path.write_bytes(pickle.dumps((items, whole)))
+    path.chmod(0o600)  # whatever the measured code's umask is
     return True
 
 

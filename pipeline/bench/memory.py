@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -53,6 +54,15 @@ def peak_rss_bytes(pids: Sequence[int]) -> int | None:
 def pss_bytes(pids: Sequence[int]) -> int | None:
     """The resident memory of `pids` now, pages that they share counted once."""
     return _total_bytes(pids, "smaps_rollup", b"\nPss:")
+
+
+def resident_bytes(pids: Sequence[int]) -> int:
+    """What is resident of `pids` now; pages that they share are counted for each."""
+    total = 0
+    for pid in pids:
+        with suppress(OSError, ValueError, IndexError):  # it ended meanwhile
+            total += int(read(f"/proc/{pid}/statm").split()[1])
+    return total * os.sysconf("SC_PAGE_SIZE") if total else 0
 
 
 def _total_bytes(pids: Sequence[int], file: str, name: bytes) -> int | None:

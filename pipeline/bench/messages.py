@@ -8,6 +8,9 @@ from typing import IO, Any
 
 Message = dict[str, Any]
 
+#: A line that is longer is no message of ours.
+MOST_BYTES = 100_000_000
+
 
 def send(stream: IO[bytes], message: Message) -> None:
     """Write one message and flush it.
@@ -20,11 +23,17 @@ def send(stream: IO[bytes], message: Message) -> None:
 
 
 def receive(stream: IO[bytes]) -> Message | None:
-    """Read one message; `None` where the writer is gone, also in the middle of a line."""
-    line = stream.readline()
-    if not line.endswith(b"\n"):
+    """Read one message; `None` where the writer is gone, also in the middle of a line.
+
+    Raises:
+        ValueError: what came is none.
+    """
+    line = stream.readline(MOST_BYTES)
+    if len(line) < MOST_BYTES and not line.endswith(b"\n"):
         return None
-    message: Message = json.loads(line)
+    message = json.loads(line)
+    if not isinstance(message, dict):
+        raise ValueError(f"{message!r:.60} is no message")  # noqa: TRY004 - as json.loads does
     return message
 
 

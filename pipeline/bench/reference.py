@@ -8,18 +8,23 @@ import importlib.util
 import inspect
 import sys
 import sysconfig
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .errors import BadInput
+from .errors import BadInput, Unfit
+
+#: So many characters of what an exception says are kept, and so many of its traceback.
+LONGEST_LINE, LONGEST_TRACEBACK = 1_000, 20_000
 
 _LAZY = (
-    (inspect.iscoroutinefunction, "an async function"),
-    (inspect.isasyncgenfunction, "an async generator"),
-    (inspect.isgeneratorfunction, "a generator"),
+    (inspect.iscoroutinefunction, "an async function", "unsupported"),
+    (inspect.isasyncgenfunction, "an async generator", "unsupported"),
+    (inspect.isgeneratorfunction, "a generator", "failed"),
 )
+"""What runs nothing when it is called, and the status of its cells where others of the sweep can be measured."""
 
 
 def load(reference: str, key: str) -> object:
@@ -50,15 +55,17 @@ def load_function(reference: str, key: str) -> Callable[..., Any]:
     """The function that `reference` names.
 
     Raises:
-        BadInput: there is none, or calling it would run nothing.
+        BadInput: there is none.
+        Unfit: calling it would run nothing.
     """
     found = load(reference, key)
     if not callable(found):
         raise BadInput(f"{key}={reference} is of type {type(found).__name__}, which cannot be called; name a function")
-    for is_lazy, kind in _LAZY:
+    for is_lazy, kind, status in _LAZY:
         if is_lazy(found):
-            raise BadInput(
-                f"{key}={reference} is {kind}: calling it runs nothing; wrap it in a function that does the work"
+            raise Unfit(
+                f"{key}={reference} is {kind}: calling it runs nothing; wrap it in a function that does the work",
+                status,
             )
     return found
 
@@ -133,6 +140,25 @@ def _own_path() -> str:
 
 
 def describe(error: BaseException) -> str:
-    """An exception in one line: its type and the first line of its text."""
-    text = next(iter(str(error).splitlines()), "")
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    """An exception in one line: its type and the first line of its text, as far as it lets itself be said."""
+    try:
+        text = next(iter(str(error).splitlines()), "")
+    except Exception:  # whatever the measured code's own __str__ raises
+        text = ""
+    name = type(error).__name__
+    return _cut(f"{name}: {text}" if text else name, LONGEST_LINE)
+
+
+def say_traceback(error: BaseException) -> str:
+    """Its traceback, in the middle of which something may be left out."""
+    try:
+        return _cut("".join(traceback.format_exception(type(error), error, error.__traceback__)), LONGEST_TRACEBACK)
+    except Exception:  # whatever the measured code's own __repr__ or __notes__ raise
+        return ""
+
+
+def _cut(text: str, longest: int) -> str:
+    """Not longer than that, and of characters that can be written."""
+    if len(text) > longest:
+        text = f"{text[: longest // 2]} [{len(text) - longest} more characters] {text[-(longest // 2) :]}"
+    return text.encode(errors="replace").decode()

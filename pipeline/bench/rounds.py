@@ -30,15 +30,18 @@ class ArmFailed(Exception):
     """Why a trial ended early.
 
     `status` is as in a cell's status, `reason` one sentence; `traceback` where there is one; `failed_arm` is the name
-    of the arm whose fault it was.
+    of the arm whose fault it was; `is_unfit` says that the function can be no task as it is (see `errors.Unfit`).
     """
 
-    def __init__(self, status: str, reason: str, *, failed_arm: str, traceback: str | None = None) -> None:
+    def __init__(
+        self, status: str, reason: str, *, failed_arm: str, traceback: str | None = None, is_unfit: bool = False
+    ) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
         self.failed_arm = failed_arm
         self.traceback = traceback
+        self.is_unfit = is_unfit
 
 
 def say_where(name: str) -> str:

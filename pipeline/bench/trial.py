@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
-from . import own, rounds, warmup
+from . import own, rounds, steady, warmup
 from .capacity import Probe, ProbeDied, open_probe, open_thread_probe
 from .counters import since
 from .machine import Meter, open_meter
@@ -27,7 +27,13 @@ INSTRUMENTED_BATCHES = 7
 START_ARM = Callable[[str, Message], AbstractContextManager[Arm]]
 
 
-def run(description: Message, start_arm: START_ARM, scratch: Path, tell: Callable[[Message], None]) -> Message:
+def run(
+    description: Message,
+    start_arm: START_ARM,
+    scratch: Path,
+    tell: Callable[[Message], None],
+    look: Callable[[], steady.Reading] = steady.read,
+) -> Message:
     """Measure one trial.
 
     Args:
@@ -38,6 +44,7 @@ def run(description: Message, start_arm: START_ARM, scratch: Path, tell: Callabl
         start_arm: starts the process for one of the arms.
         scratch: a private folder.
         tell: called with progress after each round.
+        look: reads the machine's clocks and CPUs; where they changed meanwhile, the trial counts as not run.
 
     Returns:
         The record: status, reason, traceback, failed_arm (the name of the one that ended the trial early), orders,
@@ -69,7 +76,7 @@ def run(description: Message, start_arm: START_ARM, scratch: Path, tell: Callabl
         "machine": None,
         "own_cpu_s": None,
     }
-    phases_s, began = record["phases_s"], time.perf_counter()
+    phases_s, began, before = record["phases_s"], time.perf_counter(), look()
     try:
         with ExitStack() as stack:
             with _timed(phases_s, "interpreters"):
@@ -112,6 +119,9 @@ def run(description: Message, start_arm: START_ARM, scratch: Path, tell: Callabl
         }
     except ProbeDied as death:  # for want of memory, or by somebody's hand: no fault of the cell's
         record |= {"status": "not run", "reason": str(death)}
+    changed = steady.find_change(before, look())
+    if changed is not None:  # what failed may have failed for this
+        record |= {"status": "not run", "reason": changed, "traceback": None, "failed_arm": None}
     return record
 
 

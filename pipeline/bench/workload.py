@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
 from . import reference
-from .errors import BadInput
+from .errors import BadInput, Unfit
 
 
 class Map(Protocol):
@@ -74,7 +74,8 @@ def open_workload(description: Mapping[str, Any]) -> Iterator[Workload]:
             already made absolute. `inputs` may also be `{"pickle": path}`.
 
     Raises:
-        BadInput: something named cannot be imported or called, or there are no inputs.
+        BadInput: something named cannot be imported or called, or there are no inputs; `Unfit` where it is a function
+            that cannot be called so.
     """
     params = dict(description["params"])
     taken: set[str] = set()
@@ -132,7 +133,7 @@ def _check_call(function: Callable[..., Any], said: str, arguments: Sequence[str
         signature.bind(*arguments, **params)
     except TypeError as error:
         called = f"({', '.join([*arguments, *(f'{name}=...' for name in params)])})"
-        raise BadInput(f"{said}: it is called as {called}, which {signature} does not allow ({error})") from None
+        raise Unfit(f"{said}: it is called as {called}, which {signature} does not allow ({error})") from None
 
 
 def _accepted(function: Callable[..., Any], params: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from .. import flags
-from ..flags import Flag
+from ..evidence import Flag
 from .text import one_line
 
 

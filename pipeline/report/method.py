@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from ..evidence import Run
 from ..journal import Record
 from ..wording import seconds
 from .surroundings import MOST_WORKLOADS
 from .text import first_line
 
+_MOST_CAUSES = 3
 _LEAST, _MOST = "20 ms", "250 ms"
 """As in `bench.warmup`, which reports don't import: a journal's numbers were made by the protocol of its time."""
 
@@ -26,8 +29,12 @@ def sentences(run: Run) -> tuple[str, ...]:
         )
     good = sum(trial["status"] == "measured" for trial in run.trials)
     trials = f"{good:,} {'trial' if good == 1 else 'trials'}"
-    lost = len(run.trials) - good
-    ended = f", {lost:,} more ended early" if lost else ""
+    dropped = [first_line(trial["reason"] or "") for trial in run.trials if trial["status"] == "not run"]
+    early = len(run.trials) - good - len(dropped)
+    ended = f", {early:,} more ended early" if early else ""
+    if dropped:
+        were = "was" if len(dropped) == 1 else "were"
+        ended += f"; {len(dropped):,} more did not count and {were} taken again ({_causes(dropped)})"
     pairs = (
         "Each cell was measured in pairs: in every round the batch ran in a plain loop and in the cell, one right "
         f"after the other, in random order, each in a process of its own. {rounds}{_repeats(run)}"
@@ -45,6 +52,13 @@ def sentences(run: Run) -> tuple[str, ...]:
         f"holds {trials}{ended}."
     )
     return (*_revisions(run), pairs, intervals, profile, *_play_off(run), *_batches(run))
+
+
+def _causes(reasons: list[str]) -> str:
+    """The most frequent first."""
+    counted = [f"{count:,} times: {why}" if count > 1 else why for why, count in Counter(reasons).most_common()]
+    more = [f"{len(counted) - _MOST_CAUSES:,} more causes"] if len(counted) > _MOST_CAUSES else []
+    return "; ".join([*counted[:_MOST_CAUSES], *more])
 
 
 def _revisions(run: Run) -> list[str]:

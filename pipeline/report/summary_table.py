@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..flags import Flag
+from ..evidence import Flag
 from ..thresholds import CPU_BOUND
 from ..wording import UP, factor, megabytes, seconds
 from . import meanings

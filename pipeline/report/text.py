@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from ..evidence import Run
 from ..journal import Record
-
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
+from ..wording import clean
 
 _NUMBERS = {"arms", "capacity", "machine", "orders", "phases_s"}
 """The large parts of a record; nothing in them is shown as it stands."""
-
-
-def clean(text: str) -> str:
-    """Without what XML, UTF-8 or a reader cannot take: control characters, lone surrogates, turned directions."""
-    if text.isprintable():  # most are, and a run has millions
-        return text
-    return _UNSHOWABLE.sub("\ufffd", _ANSI.sub("", text.replace("\r\n", "\n")))
 
 
 def clean_run(run: Run) -> Run:

@@ -1,4 +1,4 @@
-"""What to say of a run that did not come to its end."""
+"""What to say of a run that did not come to its end, or of which something was lost."""
 
 from __future__ import annotations
 
@@ -9,19 +9,24 @@ from .. import hardware
 from ..cells import Cell, Sweep
 from ..evidence import Run
 from ..sweep import Bag
-from .text import clean
+from ..wording import clean
+
+_MOST_NUMBERS = 8
 
 
 @dataclass(frozen=True)
 class Unfinished:
-    """How far the run is, and the command that goes on with it."""
+    """How far the run is or what of it is lost, and the command that goes on with it or measures anew."""
 
     sentence: str
     command: str
 
 
 def describe(run: Run) -> Unfinished | None:
-    """`None` for a run that is finished. The run's texts have to be as measured: its cells' ids stand for them."""
+    """`None` for a run that is finished and whole. Its texts have to be as measured: its cells' ids stand for them."""
+    if run.lost_lines:
+        sentence = f"In this run's journal {lost(run)}; what follows rests on the others. To measure anew:"
+        return Unfinished(sentence, _command(run, fresh="true"))
     if run.is_finished:
         return None
     done, count = _done(run), len(run.measured)
@@ -29,8 +34,21 @@ def describe(run: Run) -> Unfinished | None:
     open_end = ", and the play-off is not" if done == count and run.revisions is None else ""
     done_ = f"{done:,} of {cells} {'is' if done == 1 else 'are'} done{open_end}"
     sentence = f"This run is not finished: {done_}. To go on with it:"
-    # With fresh=true the same command would start another run.
-    return Unfinished(sentence, re.sub(r"(?<![\w.])fresh=\w+", "fresh=false", clean(run.header["command"])))
+    return Unfinished(sentence, _command(run, fresh="false"))  # with fresh=true it would start another run
+
+
+def lost(run: Run) -> str:
+    """Which lines of a damaged journal are left out."""
+    numbers = ", ".join(map(str, run.lost_lines[:_MOST_NUMBERS]))
+    more = f" and {len(run.lost_lines) - _MOST_NUMBERS:,} more" if len(run.lost_lines) > _MOST_NUMBERS else ""
+    lines = f"line {numbers} is" if len(run.lost_lines) == 1 else f"lines {numbers}{more} are"
+    return f"{lines} missing or damaged"
+
+
+def _command(run: Run, fresh: str) -> str:
+    command = clean(run.header["command"])
+    found = re.sub(r"(?<![\w.])fresh=\w+", f"fresh={fresh}", command)
+    return found if fresh == "false" or found != command else f"{command} fresh={fresh}"
 
 
 def _done(run: Run) -> int:

@@ -21,7 +21,8 @@ class Setting:
     """What a runner finds where the sweep was asked for.
 
     `folder` is the user's, `shipped` that of our own experiments, `pickled` a file of inputs; `address` is the
-    cluster's, `log` where chatter goes; `about` is what this machine is, and `kind` stands for it.
+    cluster's, `log` where chatter goes; `about` is what this machine is, and `kind` stands for it. `scratch` is a
+    private folder, which a keeper that the conductor's death ends removes.
     """
 
     folder: Path
@@ -31,6 +32,7 @@ class Setting:
     log: Path
     about: dict[str, Any]
     kind: str
+    scratch: Path
 
 
 @dataclass(frozen=True)

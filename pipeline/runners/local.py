@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import platform
+import queue
 import shutil
 import subprocess
 import sys
-import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,23 +18,21 @@ from . import Event, Joined, Outcome, Place, Progress, Setting, Started, Take, W
 
 _KEEPER = "import sys; sys.path.insert(0, sys.argv[1]); from pipeline_bench.keeper import main; main()"
 _PATIENCE_S = 10.0
+#: A keeper that is silent for so long beyond a trial's time is given up.
+GRACE_S = 60.0
 
 
 @contextmanager
 def open_runner(setting: Setting) -> Iterator[_Local]:
-    """A keeper that lives as long as the block, with a private folder that goes with it."""
-    scratch = Path(tempfile.mkdtemp(prefix="pipeline-"))
+    """A keeper that lives as long as the block."""
+    local = _Local(make_library(setting.scratch), setting)
     try:
-        local = _Local(_make_library(scratch), scratch, setting)
-        try:
-            yield local
-        finally:
-            local.stop()
+        yield local
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        local.stop()
 
 
-def _make_library(scratch: Path) -> Path:
+def make_library(scratch: Path) -> Path:
     """A folder for arms' `sys.path` with the measured side in it and nothing else of this environment.
 
     In a folder inside that is on no `sys.path`, arms find threadpoolctl, for where the user has none.
@@ -54,48 +53,81 @@ def _link(target: Path, link: Path) -> None:
         (shutil.copytree if target.is_dir() else shutil.copyfile)(target, link)
 
 
-def _start_keeper(library: Path, scratch: Path) -> subprocess.Popen[bytes]:
-    # A session of its own: Ctrl-C at the terminal is the conductor's to handle.
-    return subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", _KEEPER, str(library), str(scratch)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-    )
+class _Keeper:
+    """A keeper's process, and what it says."""
 
+    def __init__(self, library: Path, scratch: Path) -> None:
+        # A session of its own: Ctrl-C at the terminal is the conductor's to handle.
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _KEEPER, str(library), str(scratch)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._said: queue.Queue[messages.Message | None] = queue.Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
 
-class _Local:
-    def __init__(self, library: Path, scratch: Path, setting: Setting) -> None:
-        self._library, self._scratch, self._setting = library, scratch, setting
-        self._node = platform.node()
-        self._keeper = _start_keeper(library, scratch)
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as stream, suppress(ValueError):
+            while (message := messages.receive(stream)) is not None:
+                self._said.put(message)
+        self._said.put(None)
+
+    def tell(self, message: messages.Message) -> None:
+        assert self._process.stdin is not None
+        with suppress(OSError):  # one that is gone says nothing either
+            messages.send(self._process.stdin, message)
+
+    def hear(self, timeout_s: float | None) -> messages.Message | None:
+        """What it says next; `None` where it is gone, or says nothing for so long."""
+        try:
+            return self._said.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
 
     def stop(self) -> None:
         """Close the pipe, which tells the keeper to end whatever runs and itself."""
-        with suppress(OSError, subprocess.TimeoutExpired):
-            self._keeper.communicate(timeout=_PATIENCE_S)
-        self._keeper.kill()
-        self._keeper.wait()
+        assert self._process.stdin is not None
+        with suppress(OSError):
+            self._process.stdin.close()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_PATIENCE_S)
+        self._process.kill()
+        self._process.wait()
+
+
+class _Local:
+    def __init__(self, library: Path, setting: Setting) -> None:
+        self._library, self._setting = library, setting
+        self._node = platform.node()
+        self._keeper = _Keeper(library, setting.scratch)
+
+    def stop(self) -> None:
+        """End the keeper."""
+        self._keeper.stop()
 
     def run(self, take: Take) -> Iterator[Event]:
         kind = self._setting.kind
         yield Joined(self._node, kind, self._setting.about)
         while (assignment := take(Place(kind))) is not None:
             yield Started(assignment, self._node)
-            assert self._keeper.stdin is not None
-            assert self._keeper.stdout is not None
-            with suppress(OSError):  # a keeper that is gone says nothing below
-                messages.send(self._keeper.stdin, assignment.description)
-            while (message := messages.receive(self._keeper.stdout)) is not None and "progress" in message:
+            self._keeper.tell(assignment.description)
+            longest_s = assignment.description["timeout_s"] + GRACE_S
+            message = self._keeper.hear(longest_s)
+            while message is not None and "progress" in message:
                 progress = message["progress"]
                 if "waits_for" in progress:
                     yield Waiting(f"{progress['waits_for']} on this machine; runner.exclusive=false does not wait")
+                    message = self._keeper.hear(None)
                 else:
                     yield Progress(assignment, self._node, progress["rounds"])
-            if message is None:  # the measured code, or the system short of memory, killed it
+                    message = self._keeper.hear(longest_s)
+            if message is None:  # the measured code, or the system short of memory, killed or stopped it
                 self.stop()
                 orphans.end(self._library)
-                self._keeper = _start_keeper(self._library, self._scratch)
-                yield Outcome(assignment, self._node, kind, None, f"its keeper on {self._node} was killed")
+                self._keeper = _Keeper(self._library, self._setting.scratch)
+                lost = f"its keeper on {self._node} was killed, or hung"
+                yield Outcome(assignment, self._node, kind, None, lost)
             else:
                 yield Outcome(assignment, self._node, kind, message["done"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from .. import lookup, outputs
+from .. import journal, lookup, outputs
 from ..errors import InputError
 from ..status import ALL_MEASURED, FAIL_ON
 from ..streams import say, writing
@@ -50,6 +50,11 @@ def _split(rest: Sequence[str]) -> tuple[str | None, Sequence[str]]:
 
 
 def _compare(folders: Sequence[Path], output: Path | None, fail_on: str | None) -> int:
+    with journal.doubting(*(folder / outputs.JOURNAL for folder in folders)):
+        return _held_against(folders, output, fail_on)
+
+
+def _held_against(folders: Sequence[Path], output: Path | None, fail_on: str | None) -> int:
     from .. import comparison
     from ..evidence import Run
     from ..report import compared

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .. import lookup, outputs
+from .. import journal, lookup, outputs
 from ..errors import InputError
 from ..status import ALL_MEASURED
 from ..streams import unheard, writing
@@ -40,7 +40,9 @@ def run(words: Sequence[str]) -> int:
     from ..evidence import Run
     from ..report import exports
 
-    content = exports.export(Run.read(folder / outputs.JOURNAL), given.format)
+    journal_ = folder / outputs.JOURNAL
+    with journal.doubting(journal_):
+        content = exports.export(Run.read(journal_), given.format)
     data = content.encode() if isinstance(content, str) else content
     if given.output is not None:
         with writing(given.output):

@@ -66,14 +66,14 @@ def _sweep(overrides: Sequence[str]) -> Sweep:
     return replace(sweep, name=f"{sweep.name}{APART}", interleaved=True)
 
 
-def draw(folder: Path, output: Path | None = None, fail_on: str | None = None) -> int:
+def draw(folder: Path, output: Path | None = None, fail_on: str | None = None, *, damaged: bool = False) -> int:
     """Draw the comparison of an interleaved run from its journal, into `output` or its own folder, and print it."""
     from .. import comparison, interleaved
     from ..evidence import Run
     from ..report import compared, history, unfinished
     from ..report.text import clean_run
 
-    run_ = Run.read(folder / outputs.JOURNAL)
+    run_ = Run.read(folder / outputs.JOURNAL, damaged=damaged)
     found = interleaved.compare(clean_run(run_))
     place = output or folder
     with writing(place):

@@ -6,9 +6,9 @@ import gc
 from collections.abc import Sequence
 from pathlib import Path
 
-from .. import lookup, outputs
+from .. import journal, lookup, outputs
 from ..status import ALL_MEASURED, SOME_NOT_MEASURED
-from ..streams import say, writing
+from ..streams import say, tell, writing
 from . import Parser, interleave
 
 PARSER = Parser(
@@ -17,29 +17,38 @@ PARSER = Parser(
     allow_abbrev=False,
 )
 PARSER.add_argument("run", metavar="RUN", help="a run's folder, as in outputs/latest, or NAME@latest")
+PARSER.add_argument("--damaged", action="store_true", help="use what is whole of a damaged journal, and say so")
 
 
 def run(words: Sequence[str]) -> int:
     """Draw it."""
-    return draw(lookup.find(PARSER.parse_args(words).run))
+    given = PARSER.parse_args(words)
+    return draw(lookup.find(given.run), damaged=given.damaged)
 
 
-def draw(folder: Path) -> int:
-    """Draw a run's report and say what it says."""
+def draw(folder: Path, *, damaged: bool = False) -> int:
+    """Draw a run's report and say what it says; of a `damaged` journal where that is asked for."""
     from .. import report
     from ..evidence import Run
-    from ..report import history
+    from ..report import history, unfinished
     from ..summary import summary_text
 
-    run_ = Run.read(folder / outputs.JOURNAL)
-    gc.freeze()  # it stays to the end, and may be a million objects to look for cycles in
-    if run_.revisions is not None:
-        return interleave.draw(folder)
-    with writing(folder):
-        findings = report.write(run_, folder)
-        root = outputs.root_of(folder)
-        if root is not None:
-            outputs.write(root / "index.html", history.page(root))
-    say(f"{summary_text(findings)}\nreport: {folder / 'report.html'}")
-    ended = {each.status for each in (*findings.run.evidence.values(), *findings.run.matches.values())}
-    return ALL_MEASURED if run_.is_finished and ended <= {"measured", "unsupported"} else SOME_NOT_MEASURED
+    path = folder / outputs.JOURNAL
+    with journal.doubting(path):
+        run_ = Run.read(path, damaged=damaged)
+        if journal.torn_bytes(path):
+            tell(f"{path}: its last line is torn, as by a kill, and left out")
+        gc.freeze()  # it stays to the end, and may be a million objects to look for cycles in
+        if run_.revisions is not None:
+            return interleave.draw(folder, damaged=damaged)
+        with writing(folder):
+            findings = report.write(run_, folder)
+            root = outputs.root_of(folder)
+            if root is not None:
+                outputs.write(root / "index.html", history.page(root))
+        if run_.lost_lines:
+            tell(f"{path}: {unfinished.lost(run_)}; the report rests on the others")
+        say(f"{summary_text(findings)}\nreport: {folder / 'report.html'}")
+        ended = {each.status for each in (*findings.run.evidence.values(), *findings.run.matches.values())}
+        is_whole = run_.is_finished and not run_.lost_lines and ended <= {"measured", "unsupported"}
+        return ALL_MEASURED if is_whole else SOME_NOT_MEASURED

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 PARSER = Parser(
     prog="python -m pipeline reproduce",
     description="Measure what a run measured again, here and now, from its stored configuration, and say which of its "
-    "conclusions held. Give it in the folder in which the run was started: there the measured code is looked for.",
+    "conclusions held. Give it in the folder in which the run was started: there the measured code is looked for. What "
+    "the run names is run: functions, interpreters, variables. Do so with runs that you trust alone.",
     allow_abbrev=False,
 )
 PARSER.add_argument("run", metavar="RUN", help="a run's folder, as in outputs/latest, or NAME@latest")
@@ -42,9 +43,10 @@ def run(words: Sequence[str]) -> int:
     from ..report.text import clean_run
     from ..request import Request, version_of
 
-    stored = Run(tuple(journal.read(folder / outputs.JOURNAL)))
-    header = stored.header
-    sweep = replace(_sweep(header, given.output, given.cluster), claims=stored.claims)
+    with journal.doubting(folder / outputs.JOURNAL):
+        stored = Run(tuple(journal.read(folder / outputs.JOURNAL)))
+        header = stored.header
+        sweep = replace(_sweep(header, given.output, given.cluster), claims=stored.claims)
     request = Request(sweep, shlex.join(["python", "-m", "pipeline", "reproduce", *words]), Path.cwd())
     version = version_of(request)[0]
     try:
@@ -69,6 +71,7 @@ def run(words: Sequence[str]) -> int:
 
 def _sweep(header: Record, output: str, address: str) -> Sweep:
     from ..cells import Cell, Measure, Sweep
+    from ..validation import folder_name
 
     if "revisions" in header:
         raise InputError(f"{header['name']} compared two revisions; its own command measures them again: fresh=true")
@@ -79,7 +82,7 @@ def _sweep(header: Record, output: str, address: str) -> Sweep:
         )
     definition = header["definition"]
     return Sweep(
-        name=header["name"],
+        name=folder_name(header["name"], ""),  # as the journal may be anybody's
         cells=tuple(Cell.of(cell) for cell in header["cells"]),
         measure=Measure(**definition["measure"]),
         margin=definition["margin"],

@@ -265,7 +265,9 @@ def _get(reference: Any) -> Any:
         if isinstance(error.cause, Exception):
             raise error.cause from error
         raise
-    except (RayActorError, WorkerCrashedError, NodeDiedError, OutOfMemoryError) as error:
+    except OutOfMemoryError as error:
+        raise MemoryError(str(error)) from error
+    except (RayActorError, WorkerCrashedError, NodeDiedError) as error:
         raise BrokenExecutor(str(error)) from error
 
 

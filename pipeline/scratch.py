@@ -1,0 +1,55 @@
+"""Private folders for what lives as long as a session, which go with it, however it ends."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from .bench.folders import remove
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+_PREFIX = "pipeline-"
+_HELD = "held"
+"""The file in such a folder that is locked as long as its session lives."""
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A private folder that is removed at the block's end; so are those of sessions that were killed before.
+
+    The lock is the kernel's, so it tells whether a session lives also where process numbers would not, as in another
+    container with the same /tmp.
+    """
+    _remove_forsaken(Path(tempfile.gettempdir()))
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    try:
+        with (folder / f"{_HELD}-soon").open("wb") as stream:
+            if fcntl is not None:
+                with suppress(OSError):  # a file system without locks: then others cannot take it, either
+                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                Path(stream.name).rename(folder / _HELD)  # now that it is locked: others look for this name
+            yield folder
+    finally:
+        remove(folder)
+
+
+def _remove_forsaken(place: Path) -> None:
+    if fcntl is None:
+        return
+    for held in place.glob(f"{_PREFIX}*/{_HELD}"):
+        with suppress(OSError):  # somebody else's, or going just now
+            if held.lstat().st_uid != os.getuid() or held.parent.is_symlink():
+                continue
+            descriptor = os.open(held, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                remove(held.parent)
+            finally:
+                os.close(descriptor)

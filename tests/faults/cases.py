@@ -1,0 +1,137 @@
+"""What becomes of cells whose function is hostile: of each, by backend, the status and what the reason says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+VARIANTS = ("serial", "thread", "fork", "spawn", "forkserver")
+"""The backends; those of processes by their start method."""
+_PROCESSES = VARIANTS[2:]
+
+MEMORY = "400MB"
+"""What a trial gets."""
+
+Ending = tuple[str, str]
+"""A status, and words that the reason must hold; a measured cell has no reason."""
+
+MEASURED: Ending = ("measured", "")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A function of `hostile`, how its cells end, and those of some variants that end in another way."""
+
+    name: str
+    ending: Ending
+    others: Mapping[str, Ending] = field(default_factory=dict)
+
+    def of(self, variant: str) -> Ending:
+        """How the cell of a variant ends."""
+        return self.others.get(variant, self.ending)
+
+
+def _but_in_processes(ending: Ending) -> dict[str, Ending]:
+    return dict.fromkeys(_PROCESSES, ending)
+
+
+_EXIT_3 = ("crashed", "ended with exit status 3")
+_KILLED = ("crashed", "was ended by SIGKILL")
+_LOST = ("failed", "lost 3 times: its keeper")
+
+ENDING = (
+    Case("raises", ("failed", "ValueError: no")),
+    Case("exits_politely", ("failed", "SystemExit: 4")),
+    Case("stops_iterating", ("failed", "StopIteration")),
+    Case("recurses_for_ever", ("failed", "RecursionError")),
+    Case(
+        "raises_what_cannot_be_pickled",
+        ("failed", "I hold a lock"),
+        _but_in_processes(("failed", "cannot pickle '_thread.lock' object")),
+    ),
+    Case(
+        "raises_what_cannot_be_unpickled",
+        ("failed", "one and two"),
+        _but_in_processes(("failed", "what a worker gave back cannot be unpickled: TypeError")),
+    ),
+    Case("raises_what_cannot_be_said", ("failed", "_Unspeakable")),
+    Case("raises_at_length", ("failed", "more characters]")),
+    Case(
+        "returns_what_cannot_be_pickled", MEASURED, _but_in_processes(("failed", "cannot pickle '_thread.lock' object"))
+    ),
+    Case(
+        "returns_what_cannot_be_unpickled",
+        MEASURED,
+        _but_in_processes(("failed", "what a worker gave back cannot be unpickled: TypeError")),
+    ),
+    Case("returns_something_else_each_time", ("invalid", "its results differ from the plain loop's")),
+    Case("exits", _EXIT_3),
+    Case("aborts", ("crashed", "was ended by SIGABRT")),
+    Case("reads_address_nought", ("crashed", "was ended by SIGSEGV")),
+    Case("is_killed_from_outside", _KILLED),
+    Case("is_terminated", ("crashed", "was ended by SIGTERM")),
+    Case("kills_its_group", _KILLED),
+    Case("allocates_for_ever", ("out of memory", "that measure.memory allows")),
+    Case("asks_for_too_much", ("out of memory", "MemoryError")),
+    Case("prints_a_gigabyte", MEASURED),
+    Case("closes_the_standard_streams", MEASURED),
+    Case(
+        "closes_every_descriptor", ("crashed", "ended with exit status 1"), _but_in_processes(("crashed", "a worker"))
+    ),
+    Case(
+        "writes_to_every_descriptor",
+        ("crashed", "it wrote into the pipe by which its keeper hears from it"),
+        _but_in_processes(MEASURED),
+    ),
+    Case("leaves_grandchildren", MEASURED),
+    Case("daemonises", MEASURED),
+    Case("leaves_files_and_sockets", MEASURED),
+    Case("changes_folder", MEASURED),
+    Case("changes_umask", MEASURED),
+    Case("changes_signal_handlers", MEASURED),
+    Case("changes_recursion_limit", MEASURED),
+    Case("changes_locale", MEASURED),
+    Case("changes_path", MEASURED),
+    Case("changes_randomness", MEASURED),
+    Case("changes_standard_streams", MEASURED),
+    Case("changes_environment", MEASURED),
+    Case("sets_the_start_method", MEASURED),
+    Case("Made", MEASURED),
+    Case("builtin", MEASURED),
+    Case("partial", MEASURED),
+    Case("takes_nothing", ("failed", "too many positional arguments")),
+    Case("takes_two", ("failed", "missing a required argument: 'two'")),
+    Case("generates", ("failed", "is a generator: calling it runs nothing")),
+    Case("waits", ("unsupported", "is an async function: calling it runs nothing")),
+    Case("generates_and_waits", ("unsupported", "is an async generator: calling it runs nothing")),
+)
+"""Those that end by themselves, or are ended for what they take."""
+
+_IN_BATCH = ("timed out", "while the first batch ran; measure.timeout_s allows more")
+_IN_CLOSING = ("timed out", "while the pool was closed; measure.timeout_s allows more")
+
+ENDLESS = (
+    Case("sleeps_for_ever", _IN_BATCH),
+    Case("computes_for_ever", _IN_BATCH),
+    Case("stops_itself", _IN_BATCH),
+    Case("deadlocks_after_a_fork", _IN_BATCH),
+    Case("starts_threads_that_never_end", MEASURED, _but_in_processes(_IN_CLOSING)),
+    Case("hangs_at_the_end", MEASURED, {"spawn": _IN_CLOSING}),
+    Case(
+        "kills_its_parent",
+        _LOST,
+        {"fork": _KILLED, "spawn": _KILLED, "forkserver": ("crashed", "a worker process ended")},
+    ),
+)
+"""Those that never end, and those whose pools do not."""
+
+_NOT_ON_RAY = {"kills_its_group", "allocates_for_ever", "kills_its_parent"}
+"""They would end or fill the cluster itself, which is somebody else's to guard."""
+
+_APART_ON_RAY: dict[str, Ending] = {}
+
+ON_RAY = tuple(
+    replace(case, others={"ray": _APART_ON_RAY.get(case.name, case.ending)})
+    for case in (*ENDING, ENDLESS[0])
+    if case.name not in _NOT_ON_RAY
+)

@@ -1,0 +1,53 @@
+"""Private folders go with their sessions, however these end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from pipeline import scratch
+
+pytestmark = pytest.mark.skipif(scratch.fcntl is None, reason="the system has no such locks")
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
+def test_a_folder_is_private_and_goes_with_the_block(tmp_path: Path) -> None:
+    with scratch.scratch_folder() as folder:
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        (folder / "a").mkdir()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_of_a_killed_session_goes_when_the_next_begins(tmp_path: Path) -> None:
+    """Those of sessions that live stay, and so do folders that are not of this kind."""
+    (tmp_path / "pipeline-mine").mkdir()
+    child = os.fork()
+    if child == 0:
+        with scratch.scratch_folder():
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    (left,) = tmp_path.glob("pipeline-*/held")
+    with scratch.scratch_folder() as one, scratch.scratch_folder() as other:
+        assert not left.exists()
+        assert {*tmp_path.iterdir()} == {one, other, tmp_path / "pipeline-mine"}
+
+
+def test_no_link_is_followed(tmp_path: Path) -> None:
+    """Somebody may lay one that leads to what is ours."""
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "held").touch()
+    (mine / "open").mkdir(mode=0o755)
+    (tmp_path / "pipeline-link").symlink_to(mine)
+    with scratch.scratch_folder():
+        assert {path.name for path in mine.iterdir()} == {"held", "open"}
+        assert stat.S_IMODE((mine / "open").stat().st_mode) == 0o755

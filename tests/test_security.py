@@ -1,0 +1,197 @@
+"""What others wrote is data: it is never run, obeyed or followed."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import io
+import json
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline import display, evidence, outputs, report, streams
+from pipeline.errors import InputError
+from pipeline.report import exports
+from pipeline.subcommands import reproduce
+
+from . import recorded
+from .conftest import ROOT, Command
+from .recorded import Told, Work
+
+PACKAGE = ROOT / "pipeline"
+RUNS_CODE = {
+    "pipeline/bench/check.py": {"pickle.loads"},  # an arm's results, by another arm of the same trial
+    "pipeline/bench/workload.py": {"pickle.load"},  # inputs, by the conductor for its own arms
+    "pipeline/bench/reference.py": {"exec", "compile"},  # the measured code
+    "pipeline/matrix.py": {"pickle.loads"},  # what was pickled in the same process
+}
+"""Who may do what runs code, and with what."""
+RISKY = {
+    *("eval", "exec", "compile", "__import__", "os.system", "os.popen", "tempfile.mktemp", "marshal.loads"),
+    *("pickle.load", "pickle.loads", "pickle.Unpickler", "cloudpickle.loads", "shelve.open", "pandas.read_pickle"),
+    *("yaml.load", "yaml.unsafe_load", "yaml.full_load", "yaml.load_all"),
+}
+EVIL = (
+    *("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "=cmd|' /C calc'!A0"),
+    *("<script>alert(1)</script>", "'\"><img src=x onerror=alert(1)>", "</title></style></svg><script>x</script>"),
+    *(
+        "| a | b |",
+        "`code`",
+        "[link](javascript:alert(1))",
+        "![image](//evil)",
+        "&lt;b&gt;",
+        "# head",
+        "$x^2$",
+        "~~no~~",
+    ),
+    *("\x1b[31mred\x1b[0m", "\x1b]0;title\x07", "a\rb", "\x9b31m", "\u202egnirts", "\u2066x", "\x00", "\udcff"),
+    *("${workers}", "{{ 7*7 }}", "{0.__class__}", "%s", "../../up", "javascript:alert(1)"),
+)
+
+
+def _calls(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func)
+
+
+def _sources() -> list[Path]:
+    return [path for path in sorted(PACKAGE.rglob("*.py")) if "conf" not in path.relative_to(PACKAGE).parts]
+
+
+def test_nothing_is_unpickled_or_evaluated_but_the_measured_code_and_our_own() -> None:
+    """By whoever reads journals, reports and configurations, least of all."""
+    found = {}
+    for path in _sources():
+        risky = RISKY & set(_calls(ast.parse(path.read_text())))
+        if risky:
+            found[path.relative_to(ROOT).as_posix()] = risky
+    assert found == RUNS_CODE
+
+
+def test_no_process_is_started_by_a_shell() -> None:
+    """Words stay words."""
+    for path in _sources():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.keyword) and node.arg == "shell":
+                assert ast.unparse(node.value) == "False", path
+
+
+@pytest.fixture(scope="module")
+def evil() -> evidence.Run:
+    """A run in which everything that others can set is as bad as it gets."""
+    works = [
+        Work(
+            [
+                Told(
+                    options={"start_method": text},
+                    env={"A": text},
+                    trials=2,
+                    rounds=2,
+                    failure="failed" if number % 2 else None,
+                    reason=text,
+                    traceback=text,
+                    printed=text,
+                )
+            ],
+            name=f"{text}",
+        )
+        for number, text in enumerate(EVIL)
+    ]
+    return recorded.run(*works, name="<b>name</b>", command="python -m pipeline '\x1b[31m' `id` </code>")
+
+
+@pytest.fixture(scope="module")
+def written(evil: evidence.Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its report."""
+    folder = tmp_path_factory.mktemp("evil")
+    report.write(evil, folder)
+    return folder
+
+
+def test_no_text_becomes_part_of_a_page(written: Path) -> None:
+    """Neither of its elements nor of its figures; and what got through would not be run."""
+    page = (written / "report.html").read_text()
+    assert "<script" not in page
+    assert "<img src=x" not in page
+    assert "onerror=alert(1)&gt;" in page or "onerror=alert(1)>" not in page.replace("&gt;", "")
+    assert 'href="javascript:' not in page
+    assert "default-src 'none'" in page
+    for figure in (written / "figures").glob("*.svg"):
+        assert "<script" not in figure.read_text()
+
+
+def test_no_text_obeys_in_any_file(written: Path) -> None:
+    """Control characters and turned directions are gone from all that people read."""
+    for path in written.rglob("*"):
+        if path.suffix in (".html", ".md", ".csv", ".json", ".yaml", ".svg"):
+            text = path.read_bytes().decode()
+            bad = {each for each in text if ord(each) < 32 and each not in "\n\t"} | (
+                {*"\x7f\x9b\u202e\u2066"} & {*text}
+            )
+            assert not bad, path.name
+
+
+def test_no_cell_of_a_spreadsheet_is_a_formula(written: Path) -> None:
+    """Numbers stay numbers, below zero, too."""
+    rows = list(csv.DictReader(io.StringIO((written / "summary.csv").read_text())))
+    assert len(rows) >= len(EVIL)
+    for row in rows:
+        for key, value in row.items():
+            if value.startswith(("=", "+", "-", "@", "\t", "\r")):
+                float(value)
+                assert key not in ("workload", "reason", "variant", "flags")
+    assert any(row["workload"].startswith("'=1+1") for row in rows)
+
+
+def test_markdown_keeps_texts_as_texts(written: Path) -> None:
+    """Outside of code blocks no mark of theirs stands by itself."""
+    text, inside = (written / "report.md").read_text(), False
+    for line in text.splitlines():
+        if line.startswith("```"):
+            inside = not inside
+        if not inside and not line.startswith("<details>"):
+            for mark in ("<script", "<img", "[link](", "![image](", "`code`", "~~no~~", "| a | b |"):
+                assert mark not in line.replace("\\" + mark[0], "")
+
+
+def test_what_is_exported_is_guarded_as_well(evil: evidence.Run) -> None:
+    """The same cells, by the other command."""
+    rows = list(csv.DictReader(io.StringIO(str(exports.export(evil, "csv")))))
+    assert not any(row["workload"].startswith(("=", "@")) for row in rows)
+
+
+@pytest.mark.parametrize("text", EVIL)
+def test_lines_of_ours_make_no_terminal_obey(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever said what stands in them."""
+    streams.tell(f"error: {text}")
+    display.Lines().preflight(text)
+    said = capsys.readouterr().err
+    assert not {*"\x00\x07\x1b\r\x9b\u202e\u2066"} & {*said}
+
+
+@pytest.mark.parametrize("name", ["../up", "/tmp/x", "a/b", "..", ".hidden", "latest", "a\0b"])
+def test_no_name_leads_out_of_the_output_folder(name: str, pipeline: Command) -> None:
+    """Neither one of the command line nor one of somebody's journal."""
+    run = recorded.run(Work([Told()]), name=name)
+    with pytest.raises(InputError, match="cannot be a folder's name"):
+        reproduce._sweep(run.header, "outputs", "local")
+    if "\0" not in name:
+        done = pipeline("workload=sleep", f"name={json.dumps(name)}")
+        assert done.status == 2
+        assert "cannot be a folder's name" in done.err
+
+
+def test_files_have_the_users_umask(tmp_path: Path) -> None:
+    """Reports are as private as the user's other files, no more and no less."""
+    for mask, mode in ((0o022, 0o644), (0o077, 0o600)):
+        before = os.umask(mask)
+        try:
+            outputs.write(tmp_path / f"{mask}", "text")
+        finally:
+            os.umask(before)
+        assert stat.S_IMODE((tmp_path / f"{mask}").stat().st_mode) == mode
