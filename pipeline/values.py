@@ -53,7 +53,7 @@ def number(key: str, value: Json, above: float, below: float = math.inf) -> floa
 
 def size(key: str, value: Json, least: int, or_else: str) -> int:
     """A number of bytes from `least` on, by itself or with a unit; `or_else` names what the key takes besides."""
-    given = re.fullmatch(r"(\d+(?:\.\d+)?) *([kMGT]i?)?B", value) if isinstance(value, str) else None
+    given = re.fullmatch(r"(\d{1,15}(?:\.\d{1,15})?) *([kMGT]i?)?B", value) if isinstance(value, str) else None
     if given is None and (isinstance(value, bool) or not isinstance(value, int)):
         raise InputError(f"{key}={value} is no size; write {or_else}, a number of bytes, or one as in {key}=4GB")
     bytes_ = value if given is None else int(float(given[1]) * _UNITS[given[2] or ""])

@@ -109,6 +109,7 @@ def refusal(*changes: dict[str, Any]) -> str:
         ),
         ("measure.memory", "4 apples", "measure.memory=4 apples is no size; write auto"),
         ("measure.memory", "-1GB", "measure.memory=-1GB is no size; write auto"),
+        ("measure.memory", "9" * 400 + "GB", "GB is no size; write auto"),
         ("measure.memory", 1.5, "measure.memory=1.5 is no size; write auto"),
         ("measure.memory", None, "measure.memory=None is no size; write auto"),
         ("measure.memory", True, "measure.memory=True is no size; write auto"),
