@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import random
 import sys
 from collections.abc import Callable, Iterator
 
 from ..benchmarks.figure import Figure
-from . import configurations, journals, kills
+from . import configurations, hostile_rows, journals, kills
 
 KILLS, EXAMPLES = 200, 2_000
 COMPARED = 20
@@ -45,16 +44,8 @@ def _journals(seed: int) -> Iterator[Figure]:
     _show([*told.tracebacks, *told.wrong])
 
 
-def _hostile(_seed: int) -> Iterator[Figure]:
-    try:
-        rows = importlib.import_module(f"{__package__}.hostile_rows")
-    except ModuleNotFoundError:
-        return
-    yield from rows.rows()
-
-
 ROWS: dict[str, Callable[[int], Iterator[Figure]]] = {
-    "hostile": _hostile,
+    "hostile": lambda _seed: hostile_rows.rows(),
     "kills": _kills,
     "configurations": _configurations,
     "journals": _journals,
