@@ -21,7 +21,9 @@ class Compactor:
 
     def compact(self, record: dict[str, Any]) -> dict[str, Any]:
         """The record, equal to what it was but for its arrays."""
-        held = {key: sys.intern(value) if type(value) is str else value for key, value in record.items()}
+        held: dict[str, Any] = {
+            key: sys.intern(value) if type(value) is str else value for key, value in record.items()
+        }
         if "orders" in held:
             held["orders"] = [self._seen.setdefault(tuple(order), order) for order in held["orders"]]
         if "arms" in held:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -151,7 +151,7 @@ def middle(trials: Iterable[Record], arm: str, what: str) -> float | None:
     return float(median(values)) if values else None
 
 
-def told(arm: Record, what: str) -> Sequence[float]:
+def told(arm: Mapping[str, Any], what: str) -> Sequence[float]:
     """An arm's `what` as far as it is known: of each round, or one of them all."""
     value: Any = arm.get(what)
     if isinstance(value, array):
