@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 VARIANTS = ("serial", "thread", "fork", "spawn", "forkserver")
 """The backends; those of processes by their start method."""
@@ -124,14 +124,3 @@ ENDLESS = (
     ),
 )
 """Those that never end, and those whose pools do not."""
-
-_NOT_ON_RAY = {"kills_its_group", "allocates_for_ever", "kills_its_parent"}
-"""They would end or fill the cluster itself, which is somebody else's to guard."""
-
-_APART_ON_RAY: dict[str, Ending] = {}
-
-ON_RAY = tuple(
-    replace(case, others={"ray": _APART_ON_RAY.get(case.name, case.ending)})
-    for case in (*ENDING, ENDLESS[0])
-    if case.name not in _NOT_ON_RAY
-)
