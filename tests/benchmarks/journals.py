@@ -9,7 +9,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from pipeline.journal import Record
+from pipeline.journal import Record, seal
 
 from .. import recorded
 from ..recorded import Told, Work
@@ -24,9 +24,9 @@ def write(folder: Path, workloads: int, workers: int, trials: int, rounds: int) 
     """The folder of a run of so many workloads on threads and processes, each of 1 to `workers`."""
     run = folder / "outputs" / "large" / "abcdef012345" / "20231114T221320"
     run.mkdir(parents=True)
-    with run.joinpath("journal.jsonl").open("w", encoding="utf-8") as stream:
-        for record in _records(workloads, workers, trials, rounds):
-            stream.write(json.dumps(record, separators=(",", ":"), allow_nan=False) + "\n")
+    with run.joinpath("journal.jsonl").open("wb") as stream:
+        for number, record in enumerate(_records(workloads, workers, trials, rounds), start=1):
+            stream.write(seal(record, number))
     return run
 
 
