@@ -39,7 +39,7 @@ from . import Code, Pool, Worker
 
 #: So many chunks are with a worker at a time: the one that it runs, and one that it finds when that is done.
 AHEAD = 2
-#: Others' work may have the CPUs for so long. A trial has more time than that, and what is not run comes again later.
+#: Others' work may have the CPUs for so long: less than a trial's usual time. One that is not run comes again later.
 PATIENCE_S = 30.0
 #: A node that is gone is noticed by then: a head asks its nodes for 17 s, unless it was told otherwise.
 NOTICED_S = 30.0
@@ -283,7 +283,7 @@ def _run(setting: _Setting, held: Sequence[ray.ObjectRef], chunk: Sequence[Any])
 
 
 def _met(answers: Sequence[ray.ObjectRef], placing: _Placing) -> tuple[Worker, ...]:
-    return tuple(Worker(*ray.get(_first([answer], placing))) for answer in answers)
+    return tuple(Worker(*ray.get(_await([answer], 1, placing))) for answer in answers)
 
 
 _STYLES: dict[str, Callable[[int, _Placing, _Setting], _Crew]] = {"actor": _Actors, "task": _Tasks}
@@ -294,29 +294,23 @@ def _map(
 ) -> list[Any]:
     """All results, in order; `AHEAD` chunks are with every worker, and who is done gets the next."""
     crew.hold(function)
-    waiting = iter(range(0, len(inputs), chunksize))
+    workers = len(crew.workers)
     given: list[ray.ObjectRef] = []
     running: dict[ray.ObjectRef, int] = {}
-
-    def give(worker: int) -> None:
-        at = next(waiting, None)
-        if at is not None:
-            given.append(crew.submit(worker, inputs[at : at + chunksize]))
-            running[given[-1]] = worker
-
-    for _ in range(AHEAD):
-        for worker in range(len(crew.workers)):
-            give(worker)
-    while running:
-        give(running.pop(_first(list(running), placing)))
+    for number, at in enumerate(range(0, len(inputs), chunksize)):
+        worker = number % workers if number < AHEAD * workers else running.pop(_await(list(running), 1, placing))
+        given.append(crew.submit(worker, inputs[at : at + chunksize]))
+        running[given[-1]] = worker
+    if running:  # once for all of them: to wait for each takes time that the workers need
+        _await(list(running), len(running), placing)
     return [result for chunk in ray.get(given) for result in chunk]
 
 
-def _first(references: list[ray.ObjectRef], placing: _Placing) -> ray.ObjectRef:
-    """The first that is done."""
+def _await(references: list[ray.ObjectRef], count: int, placing: _Placing) -> ray.ObjectRef:
+    """Wait until so many are done; the first of them."""
     while True:
-        done, _ = ray.wait(references, num_returns=1, timeout=_LOOKS_EVERY_S)
-        if done:
+        done, _ = ray.wait(references, num_returns=count, timeout=_LOOKS_EVERY_S)
+        if len(done) == count:
             return done[0]
         placing.look()
 
