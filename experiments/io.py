@@ -39,9 +39,12 @@ def addresses(
     host, path = os.environ.get("PIPELINE_NODE_ADDRESS", "127.0.0.1"), secrets.token_urlsafe()
     # Our own server is not behind the user's proxy; workers inherit this.
     os.environ["no_proxy"] = ",".join(filter(None, [os.environ.get("no_proxy"), host]))
-    command = [sys.executable, "-S", __file__, host, path, str(delay_s), str(page_bytes)]
+    command = [sys.executable, "-S", __file__, host, str(delay_s), str(page_bytes)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdin is not None
         assert server.stdout is not None
+        server.stdin.write(f"{path}\n")  # not in the command, which everybody on the machine can read
+        server.stdin.flush()
         port = int(server.stdout.readline())
         try:
             yield [f"http://{host}:{port}/{path}/{i}" for i in range(count)]
@@ -80,7 +83,7 @@ def _serve(host: str, path: str, delay_s: float, page_bytes: int) -> None:
 if __name__ == "__main__":
     import threading
 
-    # Whoever started us may be killed without a word: its end of our standard input closes all the same.
-    arguments = sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4])
+    arguments = sys.argv[1], sys.stdin.readline().strip(), float(sys.argv[2]), int(sys.argv[3])
     threading.Thread(target=_serve, args=arguments, daemon=True).start()
+    # Whoever started us may be killed without a word: its end of our standard input closes all the same.
     sys.stdin.read()

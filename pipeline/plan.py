@@ -71,6 +71,11 @@ def least_trial_s(plan: Plan, preflight: Preflight) -> float:
     return preflight.cold_s + plan.rounds * preflight.warm_s
 
 
+def usual_trial_s(measure: Measure, plan: Plan, preflight: Preflight) -> float:
+    """How long a trial takes whose cell is about twice as fast as the plain loop."""
+    return preflight.cold_s + plan.rounds * _round_s(measure, preflight)
+
+
 def longest_batch_s(measure: Measure) -> float:
     """How long a batch may take in a plain loop for the rounds of a first look to fit into the budget."""
     return measure.budget_s / (_ARMS * FIRST_LOOK_ROUNDS)
@@ -85,9 +90,7 @@ def plan_cell(measure: Measure, preflight: Preflight, *, clustered: bool = False
     In a sweep of so many `interleaved` cells the first look comes after as many trials as it takes for their medians to
     have an interval that holds for all cells at once, whatever the budget: without one nothing could be told.
     """
-    # Warm, a round is all arms once, and short batches are repeated until the shortest arm lasts 20 ms.
-    arms, shortest_s = (_ARMS_INTERLEAVED, 0.08) if interleaved else (_ARMS, 0.06)
-    round_s = arms * preflight.cold_s if measure.cold else max(arms * preflight.warm_s, shortest_s)
+    round_s = _round_s(measure, preflight, interleaved=bool(interleaved))
     if not interleaved:
         return _plan(measure, round_s, _least_trial_s(measure, clustered=clustered))
     trials = min(measure.trials, measure.max_rounds)
@@ -110,6 +113,12 @@ def plan_match(
     fewest = next(n for n in itertools.count(1) if order_rank(n, STATEMENT_ALPHA / (MOST_RIVALS + 1)) > 0)
     least_trial_s = _least_trial_s(measure, clustered=clustered)
     return _plan(measure, batches * loop_s, least_trial_s, min(fewest, measure.max_rounds))
+
+
+def _round_s(measure: Measure, preflight: Preflight, *, interleaved: bool = False) -> float:
+    """Warm, a round is all arms once, and short batches are repeated until the shortest arm lasts 20 ms."""
+    arms, shortest_s = (_ARMS_INTERLEAVED, 0.08) if interleaved else (_ARMS, 0.06)
+    return arms * preflight.cold_s if measure.cold else max(arms * preflight.warm_s, shortest_s)
 
 
 def _least_trial_s(measure: Measure, *, clustered: bool) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import math
 import pickle
 import shutil
 import socket
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from . import cluster, environment, journal, outputs, plan, runners, sources
-from .cells import Cell, Sweep, digest
+from .cells import Cell, Measure, Sweep, digest
 from .errors import ClusterLost, InputError, Interrupted
 from .evidence import MOST_ATTEMPTS, Run
 from .interruption import Interruption, heed_signals
@@ -298,6 +299,21 @@ def _check_timeout(sweep: Sweep, looks: Sequence[dict[str, Any]]) -> None:
                 f"measure.timeout_s={sweep.measure.timeout_s:g}: the plain loop's part of one trial of {look['name']} "
                 f"takes {least_s:.0f} s; write measure.timeout_s={3 * least_s:.0f}, or fewer inputs: workload.sample=N"
             )
+        if any(cell.clustered for cell in sweep.measured if cell.workload.id == look["workload"]):
+            _check_clustered(sweep.measure, preflight, look["name"])
+
+
+def _check_clustered(measure: Measure, preflight: plan.Preflight, name: str) -> None:
+    """Trials of a cluster's cells are as long as the budget has them."""
+    planned = plan.plan_cell(measure, preflight, clustered=True)
+    usual_s = plan.usual_trial_s(measure, planned, preflight)
+    if planned.rounds > 1 and usual_s > measure.timeout_s:
+        more = math.ceil(2 * measure.budget_s / measure.timeout_s)
+        raise InputError(
+            f"measure.timeout_s={measure.timeout_s:g}: a trial of {name} on a Ray cluster, one of "
+            f"measure.trials={measure.trials} that share out measure.budget_s={measure.budget_s:g}, takes about "
+            f"{usual_s:.0f} s; write measure.timeout_s={2 * usual_s:.0f}, or measure.trials={more}"
+        )
 
 
 def _preflights(

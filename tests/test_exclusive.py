@@ -83,7 +83,7 @@ def test_the_machine_is_free_again_when_its_holder_is_killed(tmp_path: Path) -> 
 
 
 def test_everybody_can_open_the_file_and_nobody_is_led_elsewhere(tmp_path: Path) -> None:
-    """It is made for all users, and a link in its place is not followed: then there is no waiting."""
+    """It is made for all users, and a link in its place, of either sort, is left alone: then there is no waiting."""
     place = tmp_path / "lock"
     with exclusive.machine("a\x1b[2Jb", print, place):
         assert stat.S_IMODE(place.stat().st_mode) == 0o666
@@ -91,6 +91,10 @@ def test_everybody_can_open_the_file_and_nobody_is_led_elsewhere(tmp_path: Path)
             assert exclusive._holder(file.fileno()) == f"process {os.getpid()}, which measures a?[2Jb"
     link, victim = tmp_path / "link", tmp_path / "victim"
     victim.write_text("mine")
+    victim.chmod(0o600)
     link.symlink_to(victim)
-    with exclusive.machine("anything", print, link):
-        assert victim.read_text() == "mine"
+    place.with_name("second").hardlink_to(victim)
+    for planted in (link, place.with_name("second")):
+        with exclusive.machine("anything", print, planted):
+            assert victim.read_text() == "mine"
+            assert stat.S_IMODE(victim.stat().st_mode) == 0o600

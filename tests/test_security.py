@@ -10,11 +10,15 @@ import json
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 
 from pipeline import display, evidence, outputs, report, streams
+from pipeline.bench.reference import load_module
 from pipeline.errors import InputError
 from pipeline.report import exports
 from pipeline.subcommands import reproduce
@@ -185,6 +189,24 @@ def test_no_name_leads_out_of_the_output_folder(name: str, pipeline: Command) ->
         done = pipeline("workload=sleep", f"name={json.dumps(name)}")
         assert done.status == 2
         assert "cannot be a folder's name" in done.err
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="the system shows no commands there")
+def test_a_server_of_ours_answers_nobody_who_has_only_read_its_command() -> None:
+    """Others on the machine can read that, and not where its pages are."""
+    shipped_io: Any = load_module(str(ROOT / "experiments" / "io.py"), "io")
+    with shipped_io.addresses(count=1, delay_s=0) as (url,):
+        secret = url.split("/")[3]
+        assert not any(secret.encode() in command for command in _commands())
+        assert shipped_io.fetch_and_write(url, write_count=0) > 0
+        with pytest.raises(HTTPError):
+            shipped_io.fetch_and_write(url.replace(secret, "x"), write_count=0)
+
+
+def _commands() -> Iterator[bytes]:
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it ended meanwhile
+            yield process.joinpath("cmdline").read_bytes()
 
 
 def test_files_have_the_users_umask(tmp_path: Path) -> None:

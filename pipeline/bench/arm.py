@@ -19,7 +19,7 @@ from typing import Any
 
 from . import backends, check, counters, semaphores
 from .backends import Pool
-from .errors import BadInput, Unfit, WorkerDied
+from .errors import BadInput, Unavailable, Unfit, WorkerDied
 from .ground import own_ground
 from .memory import Memory
 from .messages import Message, receive, send, take_over_standard_streams
@@ -60,6 +60,8 @@ def _explain(error: BaseException) -> Message:
             return {"status": error.status, "message": str(error), "traceback": None, "is_unfit": True}
         case BadInput():
             return {"status": "bad input", "message": str(error), "traceback": None, "is_unfit": False}
+        case Unavailable():
+            return {"status": "not run", "message": str(error), "traceback": None, "is_unfit": False}
         case WorkerDied():
             status, message = "crashed", str(error)
         case BrokenExecutor():

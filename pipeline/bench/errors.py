@@ -17,5 +17,9 @@ class Unfit(BadInput):
         return self.message
 
 
+class Unavailable(Exception):
+    """What a trial needs beside the measured code is gone, or others have it; the text says what. It is taken again."""
+
+
 class WorkerDied(Exception):
     """A worker of the pool ended, and with it the pool; the text says how."""

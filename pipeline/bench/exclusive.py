@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -44,15 +45,24 @@ def machine(about: str, waits_for: Callable[[str], None], place: Path = PLACE) -
 
 
 def _open(place: Path) -> int | None:
-    """A descriptor to lock; `None` where the system lets us have none."""
+    """A descriptor to lock; `None` where the system lets us have none, or somebody put something else there."""
     # Without O_CREAT first: where fs.protected_regular is on, it forbids others' files in such a folder.
     for flags, mode in ((os.O_RDWR, 0), (os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), (os.O_RDONLY, 0)):
         with suppress(OSError):
-            descriptor = os.open(place, flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+            descriptor = os.open(place, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode)
+            if not _is_plain(descriptor):
+                os.close(descriptor)
+                return None
             with suppress(OSError):
                 os.fchmod(descriptor, 0o666)  # whatever the umask of the first one is
             return descriptor
     return None
+
+
+def _is_plain(descriptor: int) -> bool:
+    """Whether it is a file that has no other name: one of ours that is linked to here is not to be written to."""
+    about = os.fstat(descriptor)
+    return stat.S_ISREG(about.st_mode) and about.st_nlink == 1
 
 
 def _lock(descriptor: int, waits_for: Callable[[str], None]) -> None:

@@ -1,7 +1,7 @@
 """Trials on the nodes of a Ray cluster, one at a time on each.
 
 The cluster's own process speaks to Ray (see `cluster`); here it is decided which node does what. A trial whose pool is
-the cluster itself waits until no other trial runs, and has the nodes' CPUs to itself.
+the cluster itself waits until no other trial runs; for it the nodes' CPUs are let go, and others' work may take them.
 """
 
 from __future__ import annotations

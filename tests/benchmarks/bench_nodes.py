@@ -31,9 +31,10 @@ SLEEPS += ["workload.inputs=8", "workload.params.seconds=0.04"]
 #: A hundred trials of one round of each of twenty cells.
 SHORT = [*_SLEEP, "workers=range(1,21)", "measure.trials=100", "measure.max_rounds=100", "measure.budget_s=1000"]
 SHORT += ["workload.inputs=2", "workload.params.seconds=0.005"]
-#: Some of those, so that ten such sweeps take some minutes.
-FEW = [*_SLEEP, "workers=1,2,4", "measure.trials=6", "measure.budget_s=10", *SLEEPS[-2:]]
-KILLS, KILLED_WITHIN_S = 10, 12.0
+#: A few of those, and of the cluster's own cells, so that ten such sweeps take some minutes.
+FEW = ["workload=sleep", "backend=thread,ray", *_SLEEP[2:], "workers=1,2", "measure.trials=3", "measure.budget_s=6"]
+FEW += SLEEPS[-2:]
+KILLS, KILLED_WITHIN_S = 10, 25.0
 
 
 def run() -> list[Figure]:
@@ -59,6 +60,17 @@ class _Sweep:
     def trials(self) -> list[dict[str, Any]]:
         """Those among them."""
         return [record for record in self.records() if record["kind"] in ("trial", "play-off")]
+
+    def lost(self, backend: str) -> int:
+        """How many trials of a backend's cells were lost."""
+        cells = {
+            cell["id"]
+            for record in self.records()
+            if record["kind"] == "run"
+            for cell in record["cells"]
+            if cell["backend"] == backend
+        }
+        return sum(trial["cell"] in cells and trial["status"] == "not run" for trial in self.trials())
 
     def took_s(self) -> float:
         """From its begin to its end, without Ray's connection and the report."""
@@ -115,19 +127,24 @@ def _speedups() -> Iterator[Figure]:
 def _deaths() -> Iterator[Figure]:
     """A node killed at a random moment of each of some sweeps, and another one in its place."""
     struck, whole, before = 0, 0, _ours()
+    lost: Counter[str] = Counter()
     with open_cluster(3) as cluster:
-        for _ in range(KILLS):
+        for _ in range(2 * KILLS):  # some are over before their moment comes, which tells nothing
             with _sweep(cluster, FEW) as sweep:
                 while not sweep.trials() and sweep.process.poll() is None:
                     time.sleep(0.1)
                 time.sleep(random.uniform(0, KILLED_WITHIN_S))
-                struck += sweep.process.poll() is None
-                cluster.kill(random.choice(cluster.nodes[1:]))
-                cluster.start()
-                whole += sweep.is_whole()
+                if not sweep.has_ended() and sweep.process.poll() is None:
+                    struck += 1
+                    cluster.kill(random.choice(cluster.nodes[1:]))
+                    cluster.start()
+                    whole += sweep.is_whole()
+                    lost.update({backend: sweep.lost(backend) for backend in ("thread", "ray")})
+            if struck == KILLS:
+                break
         time.sleep(5)  # what a keeper needs to see that nobody is there any more
         left = len(_ours() - before)
-    detail = f"{struck} of them while it ran"
+    detail = f"of {struck}; {lost['thread']} trials of threads were lost, and {lost['ray']} of the cluster's own cells"
     yield Figure(f"sweeps of {KILLS} that went through a node's death", whole, KILLS, at_least=True, detail=detail)
     yield Figure("processes of theirs that were left", left, 0)
 

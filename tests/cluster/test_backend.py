@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,7 @@ import pytest
 
 from ..test_backends import let_go
 from ..trials import describe, describe_arm, measure
-from .conftest import NODES
+from .conftest import NODES, OnCluster
 from .nodes import Cluster
 
 TASKS = """
@@ -99,7 +102,75 @@ def test_a_worker_that_ends_itself_is_a_crash(tmp_path: Path, cell: dict[str, An
     )
     reply = measure(describe(tmp_path, cell, workload={"task": "ends:task", "inputs": 1}))
     assert reply["status"] == "crashed", reply
+    assert "\n" not in reply["reason"]
     assert (tmp_path / "ended").read_text() == "."
+
+
+def test_a_worker_that_is_lost_with_its_node_is_none(tmp_path: Path, cluster: Cluster, cell: dict[str, Any]) -> None:
+    """The trial counts as not run, which is taken again: the measured code did nothing wrong."""
+    tmp_path.joinpath("waits.py").write_text(
+        "import os, socket, sys\n"
+        "def task(port):\n"
+        "    if 'ray' in sys.modules:\n"
+        "        with socket.create_connection(('127.0.0.1', port)) as door:\n"
+        "            door.sendall(str(os.getsid(os.getppid())).encode())\n"
+        "            door.recv(1)\n"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=_kill_a_node, args=(cluster, listener), daemon=True).start()
+        port = listener.getsockname()[1]
+        workload = {"task": "waits:task", "inputs": [port, port]}
+        reply = measure(describe(tmp_path, cell, workload=workload, cold=True, rounds=1))
+    cluster.start()
+    assert reply["status"] == "not run", reply
+    assert reply["reason"].startswith("the Ray cluster lost the node ")
+    assert "\n" not in reply["reason"]
+
+
+def _kill_a_node(cluster: Cluster, listener: socket.socket) -> None:
+    """That one of two workers is on, once both are there, and not the head; when it has ended, let the other one go."""
+    guests = {int(guest.recv(100)): guest for guest in (listener.accept()[0] for _ in range(2))}
+    node = next(node for node in cluster.nodes[1:] if node.pid in guests)
+    cluster.kill(node)
+    guests[node.pid].recv(1)
+    for guest in guests.values():
+        guest.close()
+
+
+HOLDS = f"""
+import ray
+from pipeline.bench import places
+ray.init(log_to_driver=False, logging_level="ERROR")
+assert places.hold([{{"CPU": 1}}] * {NODES})
+print("held", flush=True)
+input()
+"""
+ASKS = """
+from pipeline.bench.backends import ray as backend
+from pipeline.bench.errors import Unavailable
+backend.PATIENCE_S = 1
+options = {"style": "actor", "placement": "pack", "chunksize": 1, "env": {}}
+try:
+    with backend.open_pool(1, options, []):
+        print("opened")
+except Unavailable as error:
+    print(error)
+"""
+
+
+def test_others_work_is_not_waited_for_for_ever(cluster: Cluster) -> None:
+    """Nor does a trial time out for it: who has the CPUs is said, and it is no fault of the cell's."""
+    environment = {**os.environ, **cluster.environment, "RAY_ADDRESS": cluster.address}
+    environment |= {"PYTHONHASHSEED": "0", "PIPELINE_HOSTS": "1"}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", HOLDS], env=environment, text=True, **pipes) as others:
+        assert others.stdout is not None
+        assert others.stdout.readline() == "held\n"
+        asked = subprocess.run(
+            [sys.executable, "-c", ASKS], env=environment, capture_output=True, text=True, timeout=100, check=False
+        )
+        others.communicate("\n")
+    assert "others' work" in asked.stdout, asked.stderr
 
 
 def test_results_that_cannot_be_pickled_fail_the_cell(tmp_path: Path, cell: dict[str, Any]) -> None:
@@ -138,6 +209,17 @@ def test_more_workers_than_cpus_share_them(tmp_path: Path, cluster: Cluster, wor
     reply = _measure(tmp_path, arm, "square", inputs=12)
     assert reply["status"] == "measured", reply
     assert sum(reply["arms"]["cell"]["placed"].values()) == workers
+
+
+def test_a_trial_that_cannot_end_in_time_is_one_line(tmp_path: Path, cluster: Cluster) -> None:
+    """Trials here share the whole budget out: that is more than the plain loop's part of a usual one."""
+    done = OnCluster(tmp_path, cluster.address, cluster.environment, runner="local")(
+        *("workload=sleep", "workload.inputs=2", "backend=ray", "workers=1", "measure=quick"),
+        *("measure.max_rounds=100000", "measure.budget_s=1200", "measure.timeout_s=300"),
+    )
+    assert done.status == 2, done.err
+    assert "measure.timeout_s=300" in done.err.splitlines()[-1]
+    assert "measure.trials=8" in done.err.splitlines()[-1]
 
 
 def test_a_function_that_a_worker_cannot_have_fails_the_cell(tmp_path: Path, cell: dict[str, Any]) -> None:

@@ -13,23 +13,38 @@ import math
 import os
 import platform
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from pprint import pformat
 from typing import Any, ClassVar, Protocol
 
 import ray
-from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError, RayTaskError, WorkerCrashedError
-from ray.util.placement_group import PlacementGroup
-from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+from ray.exceptions import (
+    NodeDiedError,
+    ObjectLostError,
+    OutOfMemoryError,
+    RayActorError,
+    RayError,
+    RayTaskError,
+    WorkerCrashedError,
+)
+from ray.util.placement_group import PlacementGroup, placement_group_table
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy, PlacementGroupSchedulingStrategy
 
 from .. import places, travel
+from ..errors import Unavailable, WorkerDied
 from . import Code, Pool, Worker
 
 #: So many chunks are with a worker at a time: the one that it runs, and one that it finds when that is done.
 AHEAD = 2
+#: Others' work may have the CPUs for so long: less than a trial's usual time. One that is not run comes again later.
+PATIENCE_S = 30.0
+#: A node that is gone is noticed by then: a head asks its nodes for 17 s, unless it was told otherwise.
+NOTICED_S = 30.0
+#: So often, while no chunk is done, it is looked whether the nodes are there: with one goes what waits for its place.
+_LOOKS_EVERY_S = 5.0
 _PLACEMENTS = {"pack": "PACK", "spread": "SPREAD"}
 
 
@@ -46,9 +61,15 @@ def open_pool(workers: int, options: Mapping[str, Any], modules: Sequence[str]) 
         with _places(workers, _PLACEMENTS[options["placement"]]) as placing:
             unset = [name for name in ("OMP_NUM_THREADS", *options["env"]) if name not in os.environ]
             setting, chunksize = _Setting.here(modules, unset), options["chunksize"]
-            crew = _STYLES[options["style"]](workers, placing, setting)
+            with _translated(placing):
+                crew = _STYLES[options["style"]](workers, placing, setting)
             code = _code(workers, options, placing.cpus, unset)
-            yield Pool(lambda function, inputs: _map(crew, function, inputs, chunksize), code, crew.workers)
+
+            def map_(function: Callable[[Any], Any], inputs: Sequence[Any]) -> list[Any]:
+                with _translated(placing):
+                    return _map(crew, placing, function, inputs, chunksize)
+
+            yield Pool(map_, code, crew.workers)
     finally:
         ray.shutdown()
 
@@ -58,19 +79,52 @@ class _Placing:
 
     def __init__(self, group: PlacementGroup, cpus: float) -> None:
         self._group, self.cpus = group, cpus
+        # Now: when a node is gone, the group has places elsewhere.
+        self._nodes: set[str] = set(placement_group_table(group)["bundles_to_node_id"].values())
 
     def options(self, place: int = -1) -> dict[str, Any]:
         """For a worker in one of the places, or in any of them."""
         strategy = PlacementGroupSchedulingStrategy(self._group, placement_group_bundle_index=place)
         return {"num_cpus": self.cpus, "scheduling_strategy": strategy}
 
+    def look(self) -> None:
+        """See that the cluster still has all of its nodes.
+
+        Raises:
+            Unavailable: one is gone.
+        """
+        gone = self._nodes - {node["NodeID"] for node in ray.nodes() if node["Alive"]}
+        if gone:
+            raise _lost(min(gone))
+
+    def knock(self) -> None:
+        """See that all nodes answer: a worker's end is heard of sooner than that of its node.
+
+        Raises:
+            Unavailable: one does not.
+        """
+        there = {id_: NodeAffinitySchedulingStrategy(id_, soft=False) for id_ in self._nodes}
+        answer, options = ray.remote(_here), {"num_cpus": 0, "max_retries": 0}
+        knocks = {id_: answer.options(scheduling_strategy=at, **options).remote() for id_, at in there.items()}
+        for id_, knock in knocks.items():
+            try:
+                ray.get(knock, timeout=NOTICED_S)
+            except RayError as error:
+                raise _lost(id_) from error
+
+
+def _lost(node: str) -> Unavailable:
+    return Unavailable(f"the Ray cluster lost the node {node[:8]}, where a worker was")
+
 
 @contextmanager
 def _places(workers: int, strategy: str) -> Iterator[_Placing]:
     """A place for each worker, and the CPUs of each."""
     cpus = _share([node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]], workers)
-    group = places.hold([{"CPU": cpus}] * workers, strategy=strategy)
-    assert group is not None
+    until = time.monotonic() + PATIENCE_S
+    group = places.hold([{"CPU": cpus}] * workers, lambda: time.monotonic() < until, strategy=strategy)
+    if group is None:
+        raise Unavailable(f"the Ray cluster's CPUs were not free within {PATIENCE_S:.0f} s: others' work holds them")
     try:
         yield _Placing(group, cpus)
     finally:
@@ -81,12 +135,12 @@ def _share(nodes: Sequence[float], workers: int) -> float:
     """The CPUs of each worker so that all of them have a place on the nodes: one, or as large a part as there can be.
 
     Raises:
-        BrokenExecutor: the nodes have none.
+        Unavailable: the nodes have none.
     """
     for parts in range(1, workers + 1):
         if sum(math.floor(cpus * parts) for cpus in nodes) >= workers:
             return 1.0 if parts == 1 else math.floor(10_000 / parts) / 10_000  # Ray counts in ten-thousandths
-    raise BrokenExecutor("no node of the Ray cluster has a CPU")
+    raise Unavailable("no node of the Ray cluster has a CPU")
 
 
 class _Setting:
@@ -155,14 +209,14 @@ class _Actors:
             ray.remote(_Actor).options(**placing.options(place), **options).remote() for place in range(workers)
         ]
         # Not as they are made: what is raised then is told as their death.
-        self.workers = _met([actor.enter.remote(setting) for actor in self._actors])
+        self.workers = _met([actor.enter.remote(setting) for actor in self._actors], placing)
         self._held: Callable[[Any], Any] | None = None
 
     def hold(self, function: Callable[[Any], Any]) -> None:
         if function is not self._held:
             self._held = None
             reference = ray.put(function)
-            _get([actor.hold.remote(reference) for actor in self._actors])
+            ray.get([actor.hold.remote(reference) for actor in self._actors])
             self._held = function
 
     def submit(self, worker: int, chunk: Sequence[Any]) -> ray.ObjectRef:
@@ -191,7 +245,7 @@ class _Tasks:
         meet, run = ray.remote(_meet), ray.remote(_run)
         options = {**placing.options(), "max_retries": 0}
         self._run = run.options(**options)
-        self.workers = _met([meet.options(**options).remote(self._setting, barrier) for _ in range(workers)])
+        self.workers = _met([meet.options(**options).remote(self._setting, barrier) for _ in range(workers)], placing)
         self._held: Callable[[Any], Any] | None = None
         self._function: list[ray.ObjectRef] = []
 
@@ -228,47 +282,78 @@ def _run(setting: _Setting, held: Sequence[ray.ObjectRef], chunk: Sequence[Any])
     return [function(each) for each in chunk]
 
 
-def _met(answers: Sequence[ray.ObjectRef]) -> tuple[Worker, ...]:
-    return tuple(Worker(*_get(answer)) for answer in answers)
+def _met(answers: Sequence[ray.ObjectRef], placing: _Placing) -> tuple[Worker, ...]:
+    return tuple(Worker(*ray.get(_await([answer], 1, placing))) for answer in answers)
 
 
 _STYLES: dict[str, Callable[[int, _Placing, _Setting], _Crew]] = {"actor": _Actors, "task": _Tasks}
 
 
-def _map(crew: _Crew, function: Callable[[Any], Any], inputs: Sequence[Any], chunksize: int) -> list[Any]:
+def _map(
+    crew: _Crew, placing: _Placing, function: Callable[[Any], Any], inputs: Sequence[Any], chunksize: int
+) -> list[Any]:
     """All results, in order; `AHEAD` chunks are with every worker, and who is done gets the next."""
     crew.hold(function)
-    waiting = iter(range(0, len(inputs), chunksize))
+    workers = len(crew.workers)
     given: list[ray.ObjectRef] = []
     running: dict[ray.ObjectRef, int] = {}
-
-    def give(worker: int) -> None:
-        at = next(waiting, None)
-        if at is not None:
-            given.append(crew.submit(worker, inputs[at : at + chunksize]))
-            running[given[-1]] = worker
-
-    for _ in range(AHEAD):
-        for worker in range(len(crew.workers)):
-            give(worker)
-    while running:
-        (done,), _ = ray.wait(list(running), num_returns=1)
-        give(running.pop(done))
-    return [result for chunk in _get(given) for result in chunk]
+    for number, at in enumerate(range(0, len(inputs), chunksize)):
+        worker = number % workers if number < AHEAD * workers else running.pop(_await(list(running), 1, placing))
+        given.append(crew.submit(worker, inputs[at : at + chunksize]))
+        running[given[-1]] = worker
+    if running:  # once for all of them: to wait for each takes time that the workers need
+        _await(list(running), len(running), placing)
+    return [result for chunk in ray.get(given) for result in chunk]
 
 
-def _get(reference: Any) -> Any:
-    """What a reference, or a list of them, refers to; what the measured code raised is raised as it was."""
+def _await(references: list[ray.ObjectRef], count: int, placing: _Placing) -> ray.ObjectRef:
+    """Wait until so many are done; the first of them."""
+    while True:
+        done, _ = ray.wait(references, num_returns=count, timeout=_LOOKS_EVERY_S)
+        if len(done) == count:
+            return done[0]
+        placing.look()
+
+
+@contextmanager
+def _translated(placing: _Placing) -> Iterator[None]:
+    """What Ray raises as what has happened; what the measured code raised is raised as it was.
+
+    Raises:
+        Unavailable: a node is gone, or results that were on it.
+        WorkerDied: a worker ended, and its node is there.
+    """
     try:
-        return ray.get(reference)
+        yield
     except RayTaskError as error:
+        _excuse(error.cause, placing)
         if isinstance(error.cause, Exception):
             raise error.cause from error
         raise
     except OutOfMemoryError as error:
-        raise MemoryError(str(error)) from error
-    except (RayActorError, WorkerCrashedError, NodeDiedError) as error:
-        raise BrokenExecutor(str(error)) from error
+        raise MemoryError(_first_line(error)) from error
+    except RayError as error:
+        _excuse(error, placing)
+        if isinstance(error, (RayActorError, WorkerCrashedError, NodeDiedError)):
+            raise WorkerDied(_first_line(error)) from error
+        raise
+
+
+def _excuse(error: object, placing: _Placing) -> None:
+    """See that it is not for the cluster that Ray raised something.
+
+    Raises:
+        Unavailable: it is.
+    """
+    if isinstance(error, ObjectLostError):
+        raise Unavailable(f"the Ray cluster lost what a worker gave back ({type(error).__name__})") from error
+    if isinstance(error, RayError):
+        placing.knock()
+
+
+def _first_line(error: BaseException) -> str:
+    """Ray's own text goes on for pages."""
+    return str(error).strip().partition("\n")[0]
 
 
 _ACTORS_CODE = """
