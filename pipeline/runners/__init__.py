@@ -82,6 +82,14 @@ class Left:
 
 
 @dataclass(frozen=True)
+class Unfit:
+    """A node is there that can do nothing, and why."""
+
+    node: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Started:
     """An assignment is with a node."""
 
@@ -116,7 +124,7 @@ class Outcome:
     lost: str = ""
 
 
-Event = Travels | Joined | Left | Started | Progress | Waiting | Outcome
+Event = Travels | Joined | Left | Unfit | Started | Progress | Waiting | Outcome
 Take = Callable[[Place], Assignment | None]
 
 

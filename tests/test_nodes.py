@@ -1,0 +1,211 @@
+"""The runner on a cluster's nodes: which node does what, by what the process that speaks to the cluster tells it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.errors import ClusterLost, InputError
+from pipeline.runners import Assignment, Event, Outcome, Place, Setting, Started, Travels, Unfit, Waiting
+from pipeline.runners.ray import GRACE_S, PATIENCE_S, OnNodes
+
+TIMEOUT_S = 10.0
+PYTHON = "3.11.7"
+DONE = {"status": "measured", "reason": None, "traceback": None}
+
+
+class Told:
+    """A driver of which it is written what it tells, and when: numbers are seconds that pass."""
+
+    def __init__(self, *script: dict[str, Any] | float) -> None:
+        self.script = deque(script)
+        self.asked: list[dict[str, Any]] = []
+        self.now_s = 0.0
+        self._idle = 0
+
+    def clock(self) -> float:
+        return self.now_s
+
+    def tell(self, do: str, **details: Any) -> None:
+        self.asked.append({"do": do, **details})
+
+    def receive(self, timeout_s: float | None = None) -> dict[str, Any] | None:
+        if self.script and isinstance(self.script[0], dict):
+            return self.script.popleft()  # type: ignore[return-value]
+        assert timeout_s is not None
+        self._idle += 1
+        assert self._idle < 2000, "it waits for something that is never told"
+        self.now_s += self.script.popleft() if self.script else timeout_s  # type: ignore[operator]
+        return None
+
+    def given(self, node: str) -> list[int]:
+        """The keys of what a node was given."""
+        return [each["key"] for each in self.asked if each["do"] == "run" and each["node"] == node]
+
+
+def _joined(id_: str, cpu: str = "A", *, held: bool = True, python: str = PYTHON) -> dict[str, Any]:
+    machine = {"cpu": cpu, "usable_cores": 2, "host": "host", "memory_bytes": 8}
+    about = {"machine": machine, "interpreter": {"python": python}, "host": "host", "pipeline": None}
+    return {"joined": {"id": id_, "about": about, "held": held}}
+
+
+def _done(key: int) -> dict[str, Any]:
+    return {"done": key, "reply": DONE}
+
+
+def _goes_on(key: int, **progress: Any) -> dict[str, Any]:
+    return {"goes on": key, "progress": progress}
+
+
+def _assignment(name: str, *, clustered: bool = False) -> Assignment:
+    workload = {"task": "work:task", "job": None, "reset": None, "check": "auto", "inputs": 4}
+    return Assignment(name, name, 0, 1, {"workload": workload, "path": [], "timeout_s": TIMEOUT_S}, clustered)
+
+
+def _runner(driver: Told) -> OnNodes:
+    folder = Path("/folder")
+    about = {"interpreter": {"python": PYTHON}}
+    setting = Setting(folder, folder / "shipped", None, "local", folder / "log", about, "kind", folder / "scratch")
+    return OnNodes(driver, setting, Travels(folder, 0), driver.clock)
+
+
+def _bag(*plain: str) -> Callable[[Place], Assignment | None]:
+    """Something for whoever asks, as long as there is."""
+    left = [_assignment(name) for name in plain]
+    return lambda _place: left.pop(0) if left else None
+
+
+class Bags:
+    """Something for each kind of node: the first that asks is of the first kind."""
+
+    def __init__(self, *bags: list[Assignment]) -> None:
+        self._bags, self._of = list(bags), dict[str, list[Assignment]]()
+
+    def take(self, place: Place) -> Assignment | None:
+        if place.kind not in self._of:
+            self._of[place.kind] = self._bags.pop(0)
+        left = self._of[place.kind]
+        return left.pop(0) if left else None
+
+
+def _outcomes(events: Iterator[Event]) -> list[tuple[str, bool]]:
+    return [(event.assignment.id, event.reply is not None) for event in events if isinstance(event, Outcome)]
+
+
+def test_who_waits_for_the_machine_does_not_hang() -> None:
+    """However long others measure there; its time begins when it has the machine, and is all its own."""
+    driver = Told(
+        {"expected": ["a"]},
+        _joined("a"),
+        _goes_on(0, waits_for="process 7"),
+        36_000.0,
+        _goes_on(0, rounds=0),
+        TIMEOUT_S + GRACE_S - 1,
+        _done(0),
+    )
+    events = list(_runner(driver).run(_bag("one")))
+    assert _outcomes(iter(events)) == [("one", True)]
+    assert [event for event in events if isinstance(event, Waiting) and "process 7" in event.what]
+    assert not [each for each in driver.asked if each["do"] == "give up"]
+
+
+def test_a_keeper_that_says_nothing_is_killed_and_then_given_up() -> None:
+    """Beyond the trial's time; a node whose keeper does not even end is given nothing until it has a new one."""
+    driver = Told({"expected": ["a"]}, _joined("a"), _goes_on(0, rounds=0), TIMEOUT_S + GRACE_S + 1, 1.0)
+    events = _runner(driver).run(_bag("one", "two"))
+    driver.script += [GRACE_S + 1, 5.0]
+    assert next(event for event in events if isinstance(event, Outcome)).reply is None
+    assert [each["key"] for each in driver.asked if each["do"] == "give up"] == [0]
+    driver.script += [5.0, _joined("a"), _done(1)]
+    assert _outcomes(events) == [("two", True)]
+
+
+def test_nobody_waits_for_a_kind_of_node_that_is_gone() -> None:
+    """What was taken for it is never begun; the others do what they have."""
+    bags = Bags([_assignment("one"), _assignment("two")], [_assignment("alone", clustered=True)])
+    driver = Told({"expected": ["a", "b"]}, _joined("a"), _joined("b", "B"), {"left": "b"}, _done(0), _done(1))
+    assert _outcomes(_runner(driver).run(bags.take)) == [("one", True), ("two", True)]
+    assert driver.given("b") == []
+    assert driver.now_s < PATIENCE_S
+
+
+def test_a_kind_whose_cpus_are_others_keeps_nobody_else_waiting() -> None:
+    """In the end it is waited for, and not for ever."""
+    bags = Bags([_assignment("alone", clustered=True), _assignment("one"), _assignment("two")], [_assignment("three")])
+    driver = Told({"expected": ["a", "b"]}, _joined("a"), _joined("b", "B"), _done(0), _joined("a"), _done(1), _done(2))
+    done = []
+    with pytest.raises(ClusterLost, match="others' work holds their CPUs"):
+        done += [event.assignment.id for event in _runner(driver).run(bags.take) if isinstance(event, Outcome)]
+    assert driver.given("a") == [0, 1, 2]
+    assert driver.given("b") == []
+
+
+def test_what_takes_the_whole_cluster_has_it_alone() -> None:
+    """Nothing is begun beside it, and who has something else to do waits until it is over."""
+    bags = Bags([_assignment("one"), _assignment("two")], [_assignment("alone", clustered=True), _assignment("three")])
+    driver = Told({"expected": ["a", "b"]}, _joined("a"), _joined("b", "B"))
+    running: set[str] = set()
+    for event in _runner(driver).run(bags.take):
+        if isinstance(event, Started):
+            assert not running or "alone" not in running | {event.assignment.id}
+            running.add(event.assignment.id)
+            driver.script += [_joined("a"), _joined("b", "B")] if event.assignment.id == "alone" else []
+            driver.script.append(_done(len([each for each in driver.asked if each["do"] == "run"]) - 1))
+        elif isinstance(event, Outcome):
+            running.remove(event.assignment.id)
+            if event.assignment.id == "alone":
+                driver.script += [_joined("a"), _joined("b", "B")]
+    assert [each["hold"] for each in driver.asked if each["do"] == "reserve"] == [False, True]
+
+
+def test_a_keeper_lost_beside_what_takes_the_whole_cluster_is_replaced() -> None:
+    """Its node has no CPUs of ours then, and is given what comes next."""
+    alone = [_assignment("first", clustered=True), _assignment("again", clustered=True), _assignment("one")]
+    driver = Told(
+        {"expected": ["a"]},
+        _joined("a"),
+        {"lost": 0, "reason": "its keeper died"},
+        5.0,
+        _joined("a", held=False),
+        _done(1),
+        _joined("a"),
+        _done(2),
+    )
+    assert _outcomes(_runner(driver).run(Bags(alone).take)) == [("first", False), ("again", True), ("one", True)]
+    assert driver.now_s < PATIENCE_S
+
+
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
+def test_a_node_of_another_python_ends_it_before_anything_is_measured(order: tuple[str, str]) -> None:
+    """Whichever joins first, with what there is and what to do."""
+    messages = {"a": _joined("a"), "b": _joined("b", python="3.12.1")}
+    driver = Told({"expected": ["a", "b"]}, *(messages[id_] for id_ in order))
+    with pytest.raises(InputError, match=r"the node host/b: it has Python 3\.12\.1, and here is 3\.11\.7"):
+        list(_runner(driver).run(_bag("one")))
+    assert not driver.given("a")
+
+
+def test_one_that_comes_late_is_left_to_others() -> None:
+    """It is said why, and the rest goes on."""
+    driver = Told({"expected": ["a"]}, _joined("a"), _joined("b", python="3.12.1"), _done(0))
+    events = list(_runner(driver).run(_bag("one")))
+    assert _outcomes(iter(events)) == [("one", True)]
+    assert [event.node for event in events if isinstance(event, Unfit)] == ["host/b"]
+    assert {"do": "dismiss", "node": "b"} in driver.asked
+
+
+def test_why_a_node_cannot_take_part_is_said_once_and_as_long_as_it_is_so() -> None:
+    """Also to those who wait for one."""
+    full = {"unfit": "a", "name": "host/a", "reason": "OSError: disk full"}
+    driver = Told({"expected": ["a"]}, full, 1.0, full, 1.0, _joined("a"), 1.0, _done(0))
+    events = list(_runner(driver).run(_bag("one")))
+    assert [(event.node, event.why) for event in events if isinstance(event, Unfit)] == [
+        ("host/a", "OSError: disk full")
+    ]
+    waits = [event.what for event in events if isinstance(event, Waiting)]
+    assert all("disk full" in each for each in waits)
+    assert _outcomes(iter(events)) == [("one", True)]
