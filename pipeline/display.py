@@ -45,7 +45,7 @@ class Silent:
     def wait_for(self, what: str) -> None:
         """Nothing."""
 
-    def travel(self, folder: Path, size_bytes: int) -> None:
+    def travel(self, folder: Path, size_bytes: int, at_most: bool) -> None:
         """Nothing."""
 
     def join(self, node: str, kind: str, about: Mapping[str, Any]) -> None:
@@ -96,11 +96,11 @@ class Lines:
             self._waited_for = what
             self._say(f"waiting for {what}")
 
-    def travel(self, folder: Path, size_bytes: int) -> None:
+    def travel(self, folder: Path, size_bytes: int, at_most: bool) -> None:
         """Say it once, before the first one joins."""
         if not self._travelled:
             self._travelled = True
-            self._say(_travels(folder, size_bytes))
+            self._say(_travels(folder, size_bytes, at_most))
 
     def join(self, node: str, kind: str, about: Mapping[str, Any]) -> None:
         """Say it of a cluster's nodes."""
@@ -183,11 +183,11 @@ class LiveTable:
         title, waits = Text(self._title, style="bold"), Text(f"waiting for {clean(what)}")
         self._show(Text("\n").join([title, waits] if self._title else [waits]))
 
-    def travel(self, folder: Path, size_bytes: int) -> None:
+    def travel(self, folder: Path, size_bytes: int, at_most: bool) -> None:
         """Show it until something happens."""
         from rich.text import Text
 
-        self._show(Text(clean(_travels(folder, size_bytes))))
+        self._show(Text(clean(_travels(folder, size_bytes, at_most))))
 
     def join(self, node: str, kind: str, about: Mapping[str, Any]) -> None:
         """A cluster's nodes have a line each."""
@@ -368,8 +368,8 @@ def _going_on(resumed: int, cut_bytes: int) -> str:
     return f", going on after {resumed} trials{torn}" if resumed or torn else ""
 
 
-def _travels(folder: Path, size_bytes: int) -> str:
-    size = "less than 1 MB" if size_bytes < 1e6 else megabytes(size_bytes)
+def _travels(folder: Path, size_bytes: int, at_most: bool) -> str:
+    size = "less than 1 MB" if size_bytes < 1e6 else f"{'at most ' * at_most}{megabytes(size_bytes)}"
     return f"every node gets a copy of {folder}, {size}"
 
 

@@ -57,8 +57,8 @@ class Display(Protocol):
         """Nothing goes on meanwhile: somebody else measures on the machine, or no node of the cluster is free."""
         ...
 
-    def travel(self, folder: Path, size_bytes: int) -> None:
-        """Every node gets a copy of the folder."""
+    def travel(self, folder: Path, size_bytes: int, at_most: bool) -> None:
+        """Every node gets a copy of the folder, which has so many bytes, or at most so many."""
         ...
 
     def join(self, node: str, kind: str, about: Mapping[str, Any]) -> None:
@@ -233,7 +233,7 @@ def _cluster(request: Request, log: Path, display: Display) -> Iterator[Mapping[
         with cluster.open_driver(sweep.address, log) as driver:
             found = driver.open(keepers=None)
             if found.hosts > 1:
-                display.travel(request.folder, cluster.weigh(request.folder))
+                display.travel(request.folder, *cluster.weigh(request.folder))
             own = {} if sweep.address == cluster.LOCAL else {_SERVES_AT: _own_address(found.variables["RAY_ADDRESS"])}
             yield {**found.variables, **own, _HOSTS: str(found.hosts), **cluster.ALL_FILES}
 
@@ -490,7 +490,7 @@ def _heed(event: Travels | Joined | Left | Unfit | Waiting, run: Journal, displa
 def _show(event: Travels | Unfit | Waiting, display: Display) -> None:
     match event:
         case Travels():
-            display.travel(event.folder, event.size_bytes)
+            display.travel(event.folder, event.size_bytes, event.at_most)
         case Unfit():
             display.turn_down(event.node, event.why)
         case Waiting():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pipeline import __version__, cluster
 from pipeline.errors import ClusterLost, InputError
 from pipeline.runners import Assignment, Event, Outcome, Place, Setting, Started, Travels, Unfit, Waiting
 from pipeline.runners.ray import GRACE_S, PATIENCE_S, OnNodes
@@ -47,9 +49,11 @@ class Told:
         return [each["key"] for each in self.asked if each["do"] == "run" and each["node"] == node]
 
 
-def _joined(id_: str, cpu: str = "A", *, held: bool = True, python: str = PYTHON) -> dict[str, Any]:
+def _joined(
+    id_: str, cpu: str = "A", *, held: bool = True, python: str = PYTHON, pipeline: str | None = None
+) -> dict[str, Any]:
     machine = {"cpu": cpu, "usable_cores": 2, "host": "host", "memory_bytes": 8}
-    about = {"machine": machine, "interpreter": {"python": python}, "host": "host", "pipeline": None}
+    about = {"machine": machine, "interpreter": {"python": python}, "host": "host", "pipeline": pipeline}
     return {"joined": {"id": id_, "about": about, "held": held}}
 
 
@@ -70,7 +74,7 @@ def _runner(driver: Told) -> OnNodes:
     folder = Path("/folder")
     about = {"interpreter": {"python": PYTHON}}
     setting = Setting(folder, folder / "shipped", None, "local", folder / "log", about, "kind", folder / "scratch")
-    return OnNodes(driver, setting, Travels(folder, 0), driver.clock)
+    return OnNodes(driver, setting, Travels(folder, 0, at_most=False), driver.clock)
 
 
 def _bag(*plain: str) -> Callable[[Place], Assignment | None]:
@@ -179,14 +183,38 @@ def test_a_keeper_lost_beside_what_takes_the_whole_cluster_is_replaced() -> None
     assert driver.now_s < PATIENCE_S
 
 
-@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
-def test_a_node_of_another_python_ends_it_before_anything_is_measured(order: tuple[str, str]) -> None:
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"python": "3.12.1"}, f"it has Python 3.12.1, and here is {PYTHON}; use one of them everywhere"),
+        ({"pipeline": "0.0.1"}, f"it has pipeline 0.0.1, and here is {__version__}; install one of them everywhere"),
+    ],
+)
+def test_a_node_of_other_versions_ends_it_before_anything_is_measured(
+    other: dict[str, str], said: str, is_first: bool
+) -> None:
     """Whichever joins first, with what there is and what to do."""
-    messages = {"a": _joined("a"), "b": _joined("b", python="3.12.1")}
-    driver = Told({"expected": ["a", "b"]}, *(messages[id_] for id_ in order))
-    with pytest.raises(InputError, match=r"the node host/b: it has Python 3\.12\.1, and here is 3\.11\.7"):
+    messages = [_joined("a"), _joined("b", **other)]  # type: ignore[arg-type]
+    driver = Told({"expected": ["a", "b"]}, *(messages[::-1] if is_first else messages))
+    with pytest.raises(InputError, match=re.escape(f"the node host/b: {said}")):
         list(_runner(driver).run(_bag("one")))
     assert not driver.given("a")
+
+
+def test_a_node_does_one_thing_at_a_time() -> None:
+    """Each gets its next when it is done, also where there is another one of its kind."""
+    driver = Told({"expected": ["a", "b"]}, _joined("a"), _joined("b"))
+    busy: dict[str, int] = {}
+    for event in _runner(driver).run(_bag(*map(str, range(6)))):
+        if isinstance(event, Started):
+            assert event.node not in busy
+            busy[event.node] = len(driver.asked) - 1
+            driver.script += [_done(busy[event.node])] if len(busy) == 2 else []
+        elif isinstance(event, Outcome):
+            del busy[event.node]
+            driver.script += [_done(key) for key in busy.values()]
+    assert len(driver.given("a")) == len(driver.given("b")) == 3
 
 
 def test_one_that_comes_late_is_left_to_others() -> None:
@@ -209,3 +237,24 @@ def test_why_a_node_cannot_take_part_is_said_once_and_as_long_as_it_is_so() -> N
     waits = [event.what for event in events if isinstance(event, Waiting)]
     assert all("disk full" in each for each in waits)
     assert _outcomes(iter(events)) == [("one", True)]
+
+
+def test_what_links_lead_to_is_weighed_too(tmp_path: Path) -> None:
+    """As Ray packs it; a link to a folder that it is in has no end, and is not followed."""
+    data, folder = tmp_path / "data", tmp_path / "folder"
+    data.mkdir()
+    folder.mkdir()
+    data.joinpath("large").write_bytes(bytes(1000))
+    folder.joinpath("link").symlink_to(data)
+    folder.joinpath("loop").symlink_to(folder)
+    assert cluster.weigh(folder) == (1000, False)
+
+
+def test_what_a_rayignore_names_is_no_reason_to_refuse(tmp_path: Path) -> None:
+    """It is Ray's to say what that is: until then, the size is the most that travels."""
+    with tmp_path.joinpath("large").open("wb") as large:
+        large.truncate(cluster.MOST_BYTES + 1)
+    with pytest.raises(InputError, match=r"in a \.rayignore"):
+        cluster.weigh(tmp_path)
+    tmp_path.joinpath(".rayignore").write_text("large")
+    assert cluster.weigh(tmp_path) == (cluster.MOST_BYTES + 1 + 5, True)

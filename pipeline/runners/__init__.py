@@ -59,10 +59,11 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Travels:
-    """Every node gets a copy of the user's folder, of so many bytes."""
+    """Every node gets a copy of the user's folder, of so many bytes, or at most so many."""
 
     folder: Path
     size_bytes: int
+    at_most: bool
 
 
 @dataclass(frozen=True)

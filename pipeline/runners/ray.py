@@ -34,14 +34,14 @@ _EVERY_S = 0.5
 @contextmanager
 def open_runner(setting: Setting) -> Iterator[OnNodes]:
     """A connection to the cluster, whose nodes get their keepers."""
-    size = weigh(setting.folder)
+    travels = Travels(setting.folder, *weigh(setting.folder))
     library = setting.log.with_name("library.zip")
     library.write_bytes(pack(setting.shipped))
     pickled = None if setting.pickled is None else str(setting.pickled)
     keepers = {"library": str(library), "folder": str(setting.folder), "pickled": pickled}
     with open_driver(setting.address, setting.log) as driver:
         driver.open(keepers=keepers)
-        yield OnNodes(driver, setting, Travels(setting.folder, size))
+        yield OnNodes(driver, setting, travels)
 
 
 class Speaks(Protocol):
@@ -256,7 +256,7 @@ class OnNodes:
             yield Left(node.name)
 
     def _goes_on(self, given: _Given, progress: dict[str, Any] | None) -> Iterator[Event]:
-        if progress is None:
+        if progress is None or given.given_up:
             return
         if "waits_for" in progress:
             given.until = math.inf
