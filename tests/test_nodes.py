@@ -118,13 +118,17 @@ def test_who_waits_for_the_machine_does_not_hang() -> None:
 
 
 def test_a_keeper_that_says_nothing_is_killed_and_then_given_up() -> None:
-    """Beyond the trial's time; a node whose keeper does not even end is given nothing until it has a new one."""
-    driver = Told({"expected": ["a"]}, _joined("a"), _goes_on(0, rounds=0), TIMEOUT_S + GRACE_S + 1, 1.0)
+    """Beyond the trial's time, also after a wait; its node is given nothing more until it has a new one."""
+    late_s = TIMEOUT_S + GRACE_S + 1
+    driver = Told({"expected": ["a"]}, _joined("a"), _goes_on(0, waits_for="7"), 900.0, _goes_on(0, rounds=0), late_s)
     events = _runner(driver).run(_bag("one", "two"))
-    driver.script += [GRACE_S + 1, 5.0]
+    driver.script += [GRACE_S + 1]
     assert next(event for event in events if isinstance(event, Outcome)).reply is None
     assert [each["key"] for each in driver.asked if each["do"] == "give up"] == [0]
+    lost_s = driver.now_s
     driver.script += [5.0, _joined("a"), _done(1)]
+    assert next(event for event in events if isinstance(event, Started)).assignment.id == "two"
+    assert driver.now_s >= lost_s + 5
     assert _outcomes(events) == [("two", True)]
 
 
@@ -153,8 +157,10 @@ def test_what_takes_the_whole_cluster_has_it_alone() -> None:
     bags = Bags([_assignment("one"), _assignment("two")], [_assignment("alone", clustered=True), _assignment("three")])
     driver = Told({"expected": ["a", "b"]}, _joined("a"), _joined("b", "B"))
     running: set[str] = set()
+    begun: list[str] = []
     for event in _runner(driver).run(bags.take):
         if isinstance(event, Started):
+            begun.append(event.assignment.id)
             assert not running or "alone" not in running | {event.assignment.id}
             running.add(event.assignment.id)
             driver.script += [_joined("a"), _joined("b", "B")] if event.assignment.id == "alone" else []
@@ -163,6 +169,7 @@ def test_what_takes_the_whole_cluster_has_it_alone() -> None:
             running.remove(event.assignment.id)
             if event.assignment.id == "alone":
                 driver.script += [_joined("a"), _joined("b", "B")]
+    assert begun[:2] == ["one", "alone"]  # though the first node was free again first
     assert [each["hold"] for each in driver.asked if each["do"] == "reserve"] == [False, True]
 
 
@@ -229,14 +236,14 @@ def test_one_that_comes_late_is_left_to_others() -> None:
 def test_why_a_node_cannot_take_part_is_said_once_and_as_long_as_it_is_so() -> None:
     """Also to those who wait for one."""
     full = {"unfit": "a", "name": "host/a", "reason": "OSError: disk full"}
-    driver = Told({"expected": ["a"]}, full, 1.0, full, 1.0, _joined("a"), 1.0, _done(0))
-    events = list(_runner(driver).run(_bag("one")))
-    assert [(event.node, event.why) for event in events if isinstance(event, Unfit)] == [
-        ("host/a", "OSError: disk full")
-    ]
+    lost = {"lost": 0, "reason": "its keeper died"}
+    driver = Told({"expected": ["a"]}, full, 1.0, full, 1.0, _joined("a"), lost, 1.0, _joined("a"), _done(1))
+    events = list(_runner(driver).run(_bag("one", "two")))
+    assert [event for event in events if isinstance(event, Unfit)] == [Unfit("host/a", "OSError: disk full")]
     waits = [event.what for event in events if isinstance(event, Waiting)]
-    assert all("disk full" in each for each in waits)
-    assert _outcomes(iter(events)) == [("one", True)]
+    assert "disk full" in waits[0]
+    assert "disk full" not in waits[-1]
+    assert _outcomes(iter(events)) == [("one", False), ("two", True)]
 
 
 def test_what_links_lead_to_is_weighed_too(tmp_path: Path) -> None:
