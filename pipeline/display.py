@@ -134,7 +134,7 @@ class Lines:
         for key, each in progress.items():
             if each.done and key not in self._done:
                 self._done.add(key)
-                name = _name(each, self._names) + self._kinds.tell(key, progress)
+                name = _name(each, self._names) + self._kinds.tell(progress)[key[0]]
                 self._say(f"[{len(self._done)}/{len(progress)}] {name}: {_state(each)}")
 
     def _say(self, text: str) -> None:
@@ -240,7 +240,8 @@ class LiveTable:
         for column in ("", "cell", "rounds", self._figure):
             table.add_column(column, justify="right" if column == "rounds" else "left", no_wrap=True)
         rounds_of = dict(measuring.values())
-        names = {key: _name(each, self._names) + self._kinds.tell(key, progress) for key, each in progress.items()}
+        of_kind = self._kinds.tell(progress)
+        names = {key: _name(each, self._names) + of_kind[key[0]] for key, each in progress.items()}
         nodes = self._tell_nodes(names, measuring)
         room = self._live.console.height - 6 - self._ending - len(nodes)
         for key in _window(progress, rounds_of, room):
@@ -328,13 +329,15 @@ class _Kinds:
     def add(self, kind: str, about: Mapping[str, Any]) -> None:
         self._abouts[kind] = about
 
-    def tell(self, key: Key, progress: Iterable[Key]) -> str:
-        """What follows the name of a cell: nothing where there is one kind."""
-        if len({kind for kind, _ in progress}) == 1:
-            return ""
+    def tell(self, progress: Iterable[Key]) -> dict[str, str]:
+        """What follows the names of each kind's cells: nothing where there is one kind."""
+        kinds = {kind for kind, _ in progress}
+        if len(kinds) == 1:
+            return dict.fromkeys(kinds, "")
         machines = {kind: about["machine"] for kind, about in self._abouts.items()}
         pythons = {kind: about["interpreter"]["python"] for kind, about in self._abouts.items()}
-        return f" on {clean(hardware.labels(machines, pythons).get(key[0], key[0]))}"
+        labels = hardware.labels(machines, pythons)
+        return {kind: f" on {clean(labels.get(kind, kind))}" for kind in kinds}
 
 
 def _names(sweep: Sweep) -> dict[str, str]:
