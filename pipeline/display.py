@@ -9,19 +9,21 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import hardware
 from .cells import Sweep
 from .evidence import variants
-from .sweep import CellProgress
+from .sweep import CellProgress, Key
 from .wording import clean, duration, factor, megabytes, pool_name, speedup_interval
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live
+    from rich.text import Text
 
 _EVERY_S = 0.5
 """A round's result is drawn while the next round is being measured already, and that takes some milliseconds of CPU
@@ -43,10 +45,16 @@ class Silent:
     def wait_for(self, what: str) -> None:
         """Nothing."""
 
-    def travel(self, folder: Path, size_bytes: int) -> None:
+    def travel(self, folder: Path, size_bytes: int, at_most: bool) -> None:
         """Nothing."""
 
-    def join(self, node: str, about: Mapping[str, Any]) -> None:
+    def join(self, node: str, kind: str, about: Mapping[str, Any]) -> None:
+        """Nothing."""
+
+    def turn_down(self, node: str, why: str) -> None:
+        """Nothing."""
+
+    def lose(self, node: str) -> None:
         """Nothing."""
 
     def leave(self, node: str) -> None:
@@ -55,7 +63,7 @@ class Silent:
     def end_soon(self) -> None:
         """Nothing."""
 
-    def update(self, progress: Mapping[str, CellProgress], measuring: Mapping[str, tuple[str, int]]) -> None:
+    def update(self, progress: Mapping[Key, CellProgress], measuring: Mapping[str, tuple[Key, int]]) -> None:
         """Nothing."""
 
 
@@ -63,12 +71,14 @@ class Lines:
     """A line when it begins and one for each cell that is done."""
 
     def __init__(self) -> None:
-        self._done: set[str] = set()
+        self._done: set[Key] = set()
         self._names: dict[str, str] = {}
         self._seen = True
         self._waited_for = ""
         self._travelled = False
         self._nodes: set[str] = set()
+        self._unfit: set[tuple[str, str]] = set()
+        self._kinds = _Kinds()
 
     def begin(self, sweep: Sweep, folder: Path, resumed: int, cut_bytes: int = 0) -> None:
         """Say what is measured and where it goes."""
@@ -86,34 +96,46 @@ class Lines:
             self._waited_for = what
             self._say(f"waiting for {what}")
 
-    def travel(self, folder: Path, size_bytes: int) -> None:
+    def travel(self, folder: Path, size_bytes: int, at_most: bool) -> None:
         """Say it once, before the first one joins."""
         if not self._travelled:
             self._travelled = True
-            self._say(_travels(folder, size_bytes))
+            self._say(_travels(folder, size_bytes, at_most))
 
-    def join(self, node: str, about: Mapping[str, Any]) -> None:
+    def join(self, node: str, kind: str, about: Mapping[str, Any]) -> None:
         """Say it of a cluster's nodes."""
+        self._kinds.add(kind, about)
         if "/" in node and node not in self._nodes:
             self._nodes.add(node)
             machine = about["machine"]
             self._say(f"{node} joined: {machine['cpu']}, {_count(machine['usable_cores'], 'core')}")
 
+    def turn_down(self, node: str, why: str) -> None:
+        """Say it once."""
+        if (node, why) not in self._unfit:
+            self._unfit.add((node, why))
+            self._say(f"{node} cannot take part: {why}")
+
+    def lose(self, node: str) -> None:
+        """Say it."""
+        self._say(f"what {node} was measuring is lost, and taken again")
+
     def leave(self, node: str) -> None:
         """Say it, too."""
         self._nodes.discard(node)
-        self._say(f"{node} left; what it was measuring is taken again elsewhere")
+        self._say(f"{node} left")
 
     def end_soon(self) -> None:
         """Say it at once."""
         self._say(_ENDING)
 
-    def update(self, progress: Mapping[str, CellProgress], measuring: Mapping[str, tuple[str, int]]) -> None:
+    def update(self, progress: Mapping[Key, CellProgress], measuring: Mapping[str, tuple[Key, int]]) -> None:
         """Say which cells and matches are done since the last time."""
-        for id_, each in progress.items():
-            if each.done and id_ not in self._done:
-                self._done.add(id_)
-                self._say(f"[{len(self._done)}/{len(progress)}] {_name(each, self._names)}: {_state(each)}")
+        for key, each in progress.items():
+            if each.done and key not in self._done:
+                self._done.add(key)
+                name = _name(each, self._names) + self._kinds.tell(progress)[key[0]]
+                self._say(f"[{len(self._done)}/{len(progress)}] {name}: {_state(each)}")
 
     def _say(self, text: str) -> None:
         if self._seen:
@@ -134,6 +156,8 @@ class LiveTable:
         self._figure, self._plays_off = "speed-up", True
         self._names: dict[str, str] = {}
         self._nodes: list[str] = []
+        self._unfit: dict[str, str] = {}
+        self._kinds = _Kinds()
         self._seen = True
         self._shown: RenderableType = ""
         self._ending = False
@@ -159,19 +183,29 @@ class LiveTable:
         title, waits = Text(self._title, style="bold"), Text(f"waiting for {clean(what)}")
         self._show(Text("\n").join([title, waits] if self._title else [waits]))
 
-    def travel(self, folder: Path, size_bytes: int) -> None:
+    def travel(self, folder: Path, size_bytes: int, at_most: bool) -> None:
         """Show it until something happens."""
         from rich.text import Text
 
-        self._show(Text(clean(_travels(folder, size_bytes))))
+        self._show(Text(clean(_travels(folder, size_bytes, at_most))))
 
-    def join(self, node: str, about: Mapping[str, Any]) -> None:
+    def join(self, node: str, kind: str, about: Mapping[str, Any]) -> None:
         """A cluster's nodes have a line each."""
+        self._kinds.add(kind, about)
+        self._unfit.pop(node, None)
         if "/" in node and node not in self._nodes:
             self._nodes.append(node)
 
+    def turn_down(self, node: str, why: str) -> None:
+        """It has a line that says so."""
+        self._unfit[node] = why
+
+    def lose(self, node: str) -> None:
+        """Its line shows what it does next."""
+
     def leave(self, node: str) -> None:
         """Its line goes."""
+        self._unfit.pop(node, None)
         if node in self._nodes:
             self._nodes.remove(node)
 
@@ -180,7 +214,7 @@ class LiveTable:
         self._ending = True
         self._show(self._shown)
 
-    def update(self, progress: Mapping[str, CellProgress], measuring: Mapping[str, tuple[str, int]]) -> None:
+    def update(self, progress: Mapping[Key, CellProgress], measuring: Mapping[str, tuple[Key, int]]) -> None:
         """Draw again, unless it was drawn just now."""
         now = self._clock()
         if now - self._drawn >= _EVERY_S or all(each.done for each in progress.values()):
@@ -197,7 +231,7 @@ class LiveTable:
             except OSError:
                 self._seen = False
 
-    def _render(self, progress: Mapping[str, CellProgress], measuring: Mapping[str, tuple[str, int]]) -> RenderableType:
+    def _render(self, progress: Mapping[Key, CellProgress], measuring: Mapping[str, tuple[Key, int]]) -> RenderableType:
         from rich.console import Group
         from rich.markup import escape
         from rich.table import Table
@@ -206,27 +240,35 @@ class LiveTable:
         for column in ("", "cell", "rounds", self._figure):
             table.add_column(column, justify="right" if column == "rounds" else "left", no_wrap=True)
         rounds_of = dict(measuring.values())
-        room = self._live.console.height - 6 - self._ending - min(len(self._nodes), _MOST_NODES)
-        for each in _window(list(progress.values()), rounds_of, room):
-            under_way = each.id in rounds_of and not each.done
-            rounds = each.speedup.rounds + (rounds_of[each.id] if under_way else 0)
+        of_kind = self._kinds.tell(progress)
+        names = {key: _name(each, self._names) + of_kind[key[0]] for key, each in progress.items()}
+        nodes = self._tell_nodes(names, measuring)
+        room = self._live.console.height - 6 - self._ending - len(nodes)
+        for key in _window(progress, rounds_of, room):
+            each = progress[key]
+            under_way = key in rounds_of and not each.done
+            rounds = each.speedup.rounds + (rounds_of[key] if under_way else 0)
             mark = "[green]✓" if each.done else "[bold]>" if under_way else " "
-            table.add_row(mark, escape(_name(each, self._names)), str(rounds), escape(_state(each)))
+            table.add_row(mark, escape(names[key]), str(rounds), escape(_state(each)))
         passed = self._clock() - self._began
         left = _expected(progress)
         is_last = not self._plays_off or any(each.leader for each in progress.values())
         to_come = "" if is_last else " before the play-off"
         to_go = "" if left is None else f", at most {duration(left)} to go{to_come}"
         done = sum(each.done for each in progress.values())
-        names = {each.id: _name(each, self._names) for each in progress.values()}
-        nodes = [
-            escape(f"{node}: {names.get(measuring[node][0], 'a look at a workload') if node in measuring else 'free'}")
-            for node in self._nodes[:_MOST_NODES]
-        ]
-        if len(self._nodes) > _MOST_NODES:
-            nodes[-1] = f"and {len(self._nodes) - _MOST_NODES + 1} nodes more"
         last = f"{done} of {len(progress)} done, {duration(passed)}{to_go}"
         return Group(f"[bold]{escape(self._title)}", table, *nodes, last)
+
+    def _tell_nodes(self, names: Mapping[Key, str], measuring: Mapping[str, tuple[Key, int]]) -> list[Text]:
+        """A line for each node, as many as there is room for."""
+        from rich.text import Text
+
+        does = {node: names.get(key, "a look at a workload") for node, (key, _) in measuring.items()}
+        lines = [f"{node}: {does.get(node, 'free')}" for node in self._nodes]
+        lines += [f"{node} cannot take part: {why}" for node, why in self._unfit.items()]
+        if len(lines) > _MOST_NODES:
+            lines = [*lines[: _MOST_NODES - 1], f"and {len(lines) - _MOST_NODES + 1} nodes more"]
+        return [Text(clean(line), no_wrap=True, overflow="ellipsis") for line in lines]
 
 
 @contextmanager
@@ -253,29 +295,49 @@ def open_display() -> Iterator[Silent | Lines | LiveTable]:
             live.stop()
 
 
-def _window(cells: list[CellProgress], under_way: Collection[str], height: int) -> list[CellProgress]:
+def _window(cells: Iterable[Key], under_way: Collection[Key], height: int) -> list[Key]:
     """As many cells as a screen has lines for, around the first one under way."""
+    cells = list(cells)
     height = max(height, 3)
     if len(cells) <= height:
         return cells
-    at = next((number for number, each in enumerate(cells) if each.id in under_way), 0)
+    at = next((number for number, key in enumerate(cells) if key in under_way), 0)
     first = min(max(0, at - height // 2), len(cells) - height)
     return cells[first : first + height]
 
 
-def _expected(progress: Mapping[str, CellProgress]) -> float | None:
+def _expected(progress: Mapping[Key, CellProgress]) -> float | None:
     """Seconds until every cell has had all of its trials, if a trial goes on taking as long as so far."""
-    measured = [each for each in progress.values() if each.evidence.trials]
-    if not measured:
+    took = {key: _mean_s(each) for key, each in progress.items() if each.evidence.trials}
+    if not took:
         return None
-    took = {each.id: _mean_s(each) for each in measured}
     usual = sum(took.values()) / len(took)
-    return sum(each.trials_left * took.get(each.id, usual) for each in progress.values())
+    return sum(each.trials_left * took.get(key, usual) for key, each in progress.items())
 
 
 def _mean_s(each: CellProgress) -> float:
     elapsed_s: float = sum(trial["elapsed_s"] for trial in each.evidence.trials)
     return elapsed_s / len(each.evidence.trials)
+
+
+class _Kinds:
+    """What the kinds of nodes that joined are called."""
+
+    def __init__(self) -> None:
+        self._abouts: dict[str, Mapping[str, Any]] = {}
+
+    def add(self, kind: str, about: Mapping[str, Any]) -> None:
+        self._abouts[kind] = about
+
+    def tell(self, progress: Iterable[Key]) -> dict[str, str]:
+        """What follows the names of each kind's cells: nothing where there is one kind."""
+        kinds = {kind for kind, _ in progress}
+        if len(kinds) == 1:
+            return dict.fromkeys(kinds, "")
+        machines = {kind: about["machine"] for kind, about in self._abouts.items()}
+        pythons = {kind: about["interpreter"]["python"] for kind, about in self._abouts.items()}
+        labels = hardware.labels(machines, pythons)
+        return {kind: f" on {clean(labels.get(kind, kind))}" for kind in kinds}
 
 
 def _names(sweep: Sweep) -> dict[str, str]:
@@ -309,8 +371,8 @@ def _going_on(resumed: int, cut_bytes: int) -> str:
     return f", going on after {resumed} trials{torn}" if resumed or torn else ""
 
 
-def _travels(folder: Path, size_bytes: int) -> str:
-    size = "less than 1 MB" if size_bytes < 1e6 else megabytes(size_bytes)
+def _travels(folder: Path, size_bytes: int, at_most: bool) -> str:
+    size = "less than 1 MB" if size_bytes < 1e6 else f"{'at most ' * at_most}{megabytes(size_bytes)}"
     return f"every node gets a copy of {folder}, {size}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .journal import Record
@@ -30,10 +30,10 @@ def apart(records: Sequence[Record]) -> tuple[Record, ...]:
     if len(kinds) == 1:
         cells = [{**cell, "kind": kinds[0]} for cell in header["cells"]]
         return ({**header, "cells": cells, "machines": machines}, *records[1:])
-    labels = _labels(machines, pythons)
+    names = labels(machines, pythons)
     found = {
         **header,
-        "cells": [_of_kind(cell, kind, labels[kind]) for kind in kinds for cell in header["cells"]],
+        "cells": [_of_kind(cell, kind, names[kind]) for kind in kinds for cell in header["cells"]],
         "measured": [_id(id_, kind) for kind in kinds for id_ in header["measured"]],
         "machines": machines,
     }
@@ -61,7 +61,7 @@ def _about_kind(record: Record) -> Record:
     return {**record, **about}
 
 
-def _labels(machines: dict[str, dict[str, Any]], pythons: dict[str, str]) -> dict[str, str]:
+def labels(machines: Mapping[str, Mapping[str, Any]], pythons: Mapping[str, str]) -> dict[str, str]:
     """What tells the kinds apart, as short as it does: the processor, its cores, the Python, or a digest."""
     ways: Iterable[dict[str, str]] = (
         {kind: f"{machine['cpu']}" for kind, machine in machines.items()},
@@ -69,4 +69,4 @@ def _labels(machines: dict[str, dict[str, Any]], pythons: dict[str, str]) -> dic
         {kind: f"{machine['usable_cores']} cores, Python {pythons[kind]}" for kind, machine in machines.items()},
         {kind: f"{machine['cpu']} ({kind[:4]})" for kind, machine in machines.items()},
     )
-    return next(labels for labels in ways if len(set(labels.values())) == len(labels))
+    return next(found for found in ways if len(set(found.values())) == len(found))

@@ -25,9 +25,9 @@ from .interruption import Interruption, heed_signals
 from .journal import Journal, Record
 from .outputs import RunFolder
 from .request import Descriptions, Request, version_of
-from .runners import Assignment, Joined, Left, Outcome, Place, Progress, Runner, Started, Travels, Waiting
+from .runners import Assignment, Joined, Left, Outcome, Place, Progress, Runner, Started, Travels, Unfit, Waiting
 from .scratch import scratch_folder
-from .sweep import Bags, CellProgress, Turn
+from .sweep import Bags, CellProgress, Key, Turn
 from .wording import clean
 
 _SERVES_AT = "PIPELINE_NODE_ADDRESS"
@@ -58,12 +58,20 @@ class Display(Protocol):
         """Nothing goes on meanwhile: somebody else measures on the machine, or no node of the cluster is free."""
         ...
 
-    def travel(self, folder: Path, size_bytes: int) -> None:
-        """Every node gets a copy of the folder."""
+    def travel(self, folder: Path, size_bytes: int, at_most: bool) -> None:
+        """Every node gets a copy of the folder, which has so many bytes, or at most so many."""
         ...
 
-    def join(self, node: str, about: Mapping[str, Any]) -> None:
+    def join(self, node: str, kind: str, about: Mapping[str, Any]) -> None:
         """A node is there to measure."""
+        ...
+
+    def turn_down(self, node: str, why: str) -> None:
+        """A node is there that cannot."""
+        ...
+
+    def lose(self, node: str) -> None:
+        """What a node was measuring is lost, and taken again."""
         ...
 
     def leave(self, node: str) -> None:
@@ -74,8 +82,8 @@ class Display(Protocol):
         """Somebody asked for the end, which comes after the trial under way. Called from another thread."""
         ...
 
-    def update(self, progress: Mapping[str, CellProgress], measuring: Mapping[str, tuple[str, int]]) -> None:
-        """Something happened; `measuring` has, by node, the id of what is under way there and its rounds so far."""
+    def update(self, progress: Mapping[Key, CellProgress], measuring: Mapping[str, tuple[Key, int]]) -> None:
+        """Something happened; `measuring` has, by node, the key of what is under way there and its rounds so far."""
         ...
 
 
@@ -130,16 +138,16 @@ def measure(request: Request, display: Display) -> Session:
         stack.enter_context(_logging(folder.path / "log.txt"))
         _begin(run, request, version, definition, surroundings)
         _hold_claims(run, sweep, folder)
-        lost = None
         try:
             for outcome, look in looks:
                 bags.add(run.append("preflight", node=outcome.node, environment=outcome.kind, **look))
             outputs.point_latest(output, folder.path)
             display.begin(sweep, folder.path, _count_trials(folder), run.cut_bytes)
-            _trials(runner, bags, run, descriptions, display, interruption)
-        except ClusterLost as error:
-            lost = str(error)
-            _log.info("%s", lost)
+            lost = _trials(runner, bags, run, descriptions, display, interruption)
+            if lost is None and bags.unfinished() and not interruption.asked:
+                lost = _missing_kinds(bags, journal.read(folder.path / outputs.JOURNAL))
+            if lost is not None:
+                _log.info("%s", lost)
         finally:
             _end(run, "finished" if bags.are_done() else "interrupted", log)
         if not bags.are_done():
@@ -226,7 +234,7 @@ def _cluster(request: Request, log: Path, display: Display) -> Iterator[Mapping[
         with cluster.open_driver(sweep.address, log) as driver:
             found = driver.open(keepers=None)
             if found.hosts > 1:
-                display.travel(request.folder, cluster.weigh(request.folder))
+                display.travel(request.folder, *cluster.weigh(request.folder))
             own = {} if sweep.address == cluster.LOCAL else {_SERVES_AT: _own_address(found.variables["RAY_ADDRESS"])}
             yield {**found.variables, **own, _HOSTS: str(found.hosts), **cluster.ALL_FILES}
 
@@ -335,13 +343,11 @@ def _preflights(
 
     for event in runner.run(take):
         match event:
-            case Travels():
-                display.travel(event.folder, event.size_bytes)
+            case Travels() | Unfit() | Waiting():
+                _show(event, display)
+                interruption.check()
             case Started():
                 display.preflight(event.assignment.name)
-            case Waiting():
-                display.wait_for(event.what)
-                interruption.check()
             case Outcome():
                 look = queue.put(event)
                 if look is not None:
@@ -436,39 +442,73 @@ class _Turns:
 
 def _trials(
     runner: Runner, bags: Bags, run: Journal, descriptions: Descriptions, display: Display, interruption: Interruption
-) -> None:
+) -> str | None:
+    """All that the nodes can take; where the cluster was lost meanwhile, why."""
     turns = _Turns(bags, descriptions, run, interruption)
-    under_way: dict[str, tuple[str, int]] = {}
-    for event in runner.run(turns.take):
-        match event:
-            case Travels() | Joined() | Left() | Waiting():
-                _heed(event, run, display)
-            case Started() | Progress():
-                rounds = event.rounds if isinstance(event, Progress) else 0
-                under_way[event.node] = event.assignment.id, rounds
-                display.update(bags.progress(), under_way)
-            case Outcome():
-                under_way.pop(event.node, None)
-                turns.put(event)
-                display.update(bags.progress(), under_way)
-        if interruption.asked and not under_way:  # something may wait for a node that is long in coming
-            return
+    kinds: dict[str, str] = {}
+    under_way: dict[str, tuple[Key, int]] = {}
+    try:
+        for event in runner.run(turns.take):
+            match event:
+                case Travels() | Joined() | Left() | Unfit() | Waiting():
+                    if isinstance(event, Joined):
+                        kinds[event.node] = event.kind
+                    _heed(event, run, display)
+                case Started() | Progress():
+                    rounds = event.rounds if isinstance(event, Progress) else 0
+                    under_way[event.node] = (kinds[event.node], event.assignment.id), rounds
+                    display.update(bags.progress(), under_way)
+                case Outcome():
+                    under_way.pop(event.node, None)
+                    turns.put(event)
+                    if event.reply is None and event.assignment.attempt < MOST_ATTEMPTS:
+                        display.lose(event.node)
+                    display.update(bags.progress(), under_way)
+            if interruption.asked and not under_way:  # something may wait for a node that is long in coming
+                break
+    except ClusterLost as error:
+        return str(error)
+    return None
 
 
-def _heed(event: Travels | Joined | Left | Waiting, run: Journal, display: Display) -> None:
+def _missing_kinds(bags: Bags, records: Sequence[Record]) -> str:
+    """Why it is not finished though all nodes that there are have nothing to do."""
+    machines = {each["environment"]: each["about"]["machine"] for each in records if each["kind"] == "node"}
+    known = {kind: f"{each['cpu']}, usable_cores={each['usable_cores']}" for kind, each in machines.items()}
+    kinds = "; ".join(f"{count} on {known.get(kind, kind)}" for kind, count in bags.unfinished().items())
+    return (
+        f"cells that were begun on a kind of node of which none is free any more are not finished ({kinds}); "
+        "fresh=true begins without it"
+    )
+
+
+def _heed(event: Travels | Joined | Left | Unfit | Waiting, run: Journal, display: Display) -> None:
     """What becomes of the nodes."""
     match event:
         case Travels():
             _log.info("every node gets a copy of %s, %s bytes", event.folder, event.size_bytes)
-            display.travel(event.folder, event.size_bytes)
+            _show(event, display)
         case Joined():
             if event.node != run.node:
                 run.append("node", node=event.node, environment=event.kind, about=event.about)
                 _log.info("%s joined", event.node)
-            display.join(event.node, event.about)
+            display.join(event.node, event.kind, event.about)
         case Left():
             _log.info("%s left", event.node)
             display.leave(event.node)
+        case Unfit():
+            _log.info("%s cannot take part: %s", event.node, event.why)
+            _show(event, display)
+        case Waiting():
+            _show(event, display)
+
+
+def _show(event: Travels | Unfit | Waiting, display: Display) -> None:
+    match event:
+        case Travels():
+            display.travel(event.folder, event.size_bytes, event.at_most)
+        case Unfit():
+            display.turn_down(event.node, event.why)
         case Waiting():
             display.wait_for(event.what)
 

@@ -16,6 +16,9 @@ from .plan import ALPHA, STATEMENT_ALPHA, Plan, Preflight, plan_cell, plan_match
 from .playoff import Candidate
 from .statistics import Speedup
 
+Key = tuple[str, str]
+"""A kind of node, and the id of a cell there, or of a match."""
+
 
 @dataclass(frozen=True)
 class CellProgress:
@@ -110,6 +113,11 @@ class Bag:
     def cells(self) -> tuple[Cell, ...]:
         """The measured cells."""
         return tuple(self._cells.values())
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether there is a record."""
+        return bool(self._preflights or self._trials)
 
     def missing_preflights(self) -> list[Cell]:
         """One cell of each workload that no preflight has seen yet."""
@@ -254,15 +262,17 @@ class Bags:
             self.of(record["environment"]).add(record)
 
     def are_done(self) -> bool:
-        """Whether there is one, and every one is."""
-        return bool(self._bags) and all(bag.is_done() for bag in self._bags.values())
+        """Whether one was begun, and every such one is."""
+        return any(bag.is_begun for bag in self._bags.values()) and not self.unfinished()
 
-    def progress(self) -> Mapping[str, CellProgress]:
-        """That of all of them; where there are several, with the kind before the ids."""
-        if len(self._bags) == 1:
-            (bag,) = self._bags.values()
-            return bag.progress()
-        return {f"{kind} {id_}": each for kind, bag in self._bags.items() for id_, each in bag.progress().items()}
+    def unfinished(self) -> dict[str, int]:
+        """The kinds for which something was measured and something is missing, and how many cells and matches are."""
+        begun = {kind: bag for kind, bag in self._bags.items() if bag.is_begun and not bag.is_done()}
+        return {kind: sum(not each.done for each in bag.progress().values()) for kind, bag in begun.items()}
+
+    def progress(self) -> Mapping[Key, CellProgress]:
+        """That of all of them."""
+        return {(kind, id_): each for kind, bag in self._bags.items() for id_, each in bag.progress().items()}
 
 
 def _without_spans(record: Record) -> Record:

@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -18,7 +19,7 @@ from pipeline.evidence import Evidence
 from pipeline.findings import Findings
 from pipeline.statistics import Speedup
 from pipeline.summary import summary_text
-from pipeline.sweep import CellProgress
+from pipeline.sweep import CellProgress, Key
 
 from .recorded import MEASURE, Told, Work, run
 
@@ -70,9 +71,16 @@ class Screen:
     def after(self, seconds: float, *cells: CellProgress, measuring: tuple[str, int] | None = None) -> list[str]:
         """The lines after this time."""
         self.now_s += seconds
-        progress = {each.cell.id: each for each in cells}
-        under_way = {} if measuring is None else {"here": measuring}
-        return self.drawn(lambda table: table.update(progress, under_way))
+        under_way = {} if measuring is None else {"here": (("kind", measuring[0]), measuring[1])}
+        return self.drawn(lambda table: table.update(_of_kind("kind", *cells), under_way))
+
+
+def _of_kind(kind: str, *cells: CellProgress) -> dict[Key, CellProgress]:
+    return {(kind, each.cell.id): each for each in cells}
+
+
+def _about(cpu: str) -> dict[str, Any]:
+    return {"machine": {"cpu": cpu, "usable_cores": 2}, "interpreter": {"python": "3.11.7"}}
 
 
 def test_each_cell_has_a_row_with_its_rounds_and_interval() -> None:
@@ -188,7 +196,7 @@ def test_a_screen_that_goes_away_ends_the_display_alone(monkeypatch: pytest.Monk
         display.preflight("io")
         before = gone.tries
         display.begin(_sweep(cell), Path("outputs/run"), 0)
-        display.update({cell.id: _progress(cell, left=0)}, {})
+        display.update(_of_kind("kind", _progress(cell, left=0)), {})
         assert gone.tries == before
     assert sys.stderr is gone
 
@@ -199,8 +207,8 @@ def test_plain_lines_tell_of_each_cell_once(capsys: pytest.CaptureFixture[str]) 
     lines.preflight("io")
     lines.begin(_sweep(one, two), Path("outputs/run"), 2)
     done = _progress(one, estimate=1.82, interval=(1.74, 1.85), trials=3, left=0)
-    lines.update({one.id: done, two.id: _progress(two)}, {})
-    lines.update({one.id: done, two.id: _progress(two, failure="ValueError: no\nluck", left=0)}, {})
+    lines.update(_of_kind("kind", done, _progress(two)), {})
+    lines.update(_of_kind("kind", done, _progress(two, failure="ValueError: no\nluck", left=0)), {})
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines() == [
@@ -209,6 +217,80 @@ def test_plain_lines_tell_of_each_cell_once(capsys: pytest.CaptureFixture[str]) 
         "[1/2] io, 1 thread: 1.82x [1.74, 1.85]",
         "[2/2] io, 2 threads: failed: ValueError: no",
     ]
+
+
+def test_a_second_kind_of_node_has_lines_of_its_own_and_none_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    """From when it joins, every line says of which kind it is; what was said before is not said again."""
+    cell = _cell(2)
+    lines = Lines()
+    lines.begin(_sweep(cell), Path("outputs/run"), 0)
+    done = _progress(cell, estimate=1.82, interval=(1.74, 1.85), trials=3, left=0)
+    lines.join("one/1", "a", _about("Old CPU"))
+    lines.update(_of_kind("a", done), {})
+    lines.join("two/2", "b", _about("New CPU"))
+    lines.update(_of_kind("a", done) | _of_kind("b", _progress(cell)), {})
+    lines.update(_of_kind("a", done) | _of_kind("b", done), {})
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "one/1 joined: Old CPU, 2 cores",
+        "[1/1] io, 2 threads: 1.82x [1.74, 1.85]",
+        "two/2 joined: New CPU, 2 cores",
+        "[2/2] io, 2 threads on New CPU: 1.82x [1.74, 1.85]",
+    ]
+
+
+def test_what_becomes_of_nodes_is_said_in_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """Once each: also why one cannot take part, and that what was lost is taken again."""
+    lines = Lines()
+    for _ in range(2):
+        lines.join("one/1", "a", _about("A CPU"))
+        lines.turn_down("two/2", "OSError: disk full")
+    lines.lose("one/1")
+    lines.leave("one/1")
+    assert capsys.readouterr().err.splitlines() == [
+        "one/1 joined: A CPU, 2 cores",
+        "two/2 cannot take part: OSError: disk full",
+        "what one/1 was measuring is lost, and taken again",
+        "one/1 left",
+    ]
+
+
+def test_each_node_has_a_line_with_what_it_measures() -> None:
+    """Below the rows, of which those of its kind alone are marked; one that left has none."""
+    cell = _cell(2)
+    screen = Screen()
+    table = screen.table
+    table.begin(_sweep(cell), Path("outputs/run"), resumed=0)
+    for node, kind, cpu in (("one/1", "a", "Old CPU"), ("two/2", "b", "New CPU"), ("three/3", "b", "New CPU")):
+        table.join(node, kind, _about(cpu))
+    table.turn_down("four/4", "OSError: disk full")
+    screen.now_s += 1
+    progress = _of_kind("a", _progress(cell)) | _of_kind("b", _progress(cell, trials=1, left=2))
+    lines = screen.drawn(lambda table: table.update(progress, {"two/2": (("b", cell.id), 5)}))
+    assert [" ".join(line.split()) for line in lines[2:]] == [
+        "io, 2 threads on Old CPU 0",
+        "> io, 2 threads on New CPU 13 1.00x",
+        "one/1: free",
+        "two/2: io, 2 threads on New CPU",
+        "three/3: free",
+        "four/4 cannot take part: OSError: disk full",
+        "0 of 2 done, 1 s, at most 20 s to go before the play-off",
+    ]
+    table.leave("one/1")
+    screen.now_s += 1
+    lines = screen.drawn(lambda table: table.update(progress, {}))
+    assert not [line for line in lines if "one/1" in line]
+
+
+def test_many_nodes_leave_room_for_the_cells() -> None:
+    """So many have lines, and of the others it is said how many they are."""
+    cell = _cell(2)
+    screen = Screen()
+    screen.table.begin(_sweep(cell), Path("outputs/run"), resumed=0)
+    for number in range(20):
+        screen.table.join(f"host/{number}", "kind", _about("A CPU"))
+    lines = screen.after(1, _progress(cell))
+    assert [line for line in lines if line.startswith("host/")] == [f"host/{number}: free" for number in range(7)]
+    assert "and 13 nodes more" in lines
 
 
 def test_the_last_table_has_a_line_for_a_reason_and_digits_for_a_small_speed_up() -> None:

@@ -9,7 +9,7 @@ import pytest
 from pipeline.cells import Cell, Measure, Sweep, Workload
 from pipeline.plan import Plan, Preflight, chunksize, plan_cell
 from pipeline.playoff import MOST_RIVALS
-from pipeline.sweep import Bag, Turn
+from pipeline.sweep import Bag, Bags, Turn
 
 WORKLOAD = Workload("w", "m:f", None, 8, {}, "auto", "auto", None)
 PREFLIGHT = {
@@ -203,3 +203,22 @@ def test_automatic_chunks_last_some_milliseconds_and_leave_enough_for_each_worke
     """Cheap tasks travel together, dear ones alone."""
     cell = Cell(WORKLOAD, "process", workers, {"chunksize": "auto"}, {}, None)
     assert chunksize(cell, Preflight(tasks, tasks, None, 1.0, 1.0, task_s, tasks)) == expected
+
+
+def test_a_kind_of_node_of_which_nothing_was_measured_leaves_nothing_unfinished() -> None:
+    """It came and went; a kind of which something was measured lacks what it lacks."""
+    sweep = _sweep()
+    records = [PREFLIGHT]
+    bag = Bag(sweep, records)
+    while (turn := bag.next()) is not None:
+        records.append(_trial(turn))
+        bag.add(records[-1])
+    bags = Bags(sweep, [{**record, "environment": "one"} for record in records])
+    keys = set(bags.progress())
+    assert bags.are_done()
+    assert bags.of("two").next() is None
+    assert bags.are_done()
+    assert keys < set(bags.progress())
+    bags.add({**PREFLIGHT, "environment": "two"})
+    assert not bags.are_done()
+    assert bags.unfinished() == {"two": len(sweep.measured)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ray.util.placement_group import PlacementGroup, placement_group, placement_group_table, remove_placement_group
@@ -24,13 +25,23 @@ def hold(
     """
     while wanted():
         group = placement_group(list(bundles), **options)
-        while not group.wait(_LOOKS_EVERY_S):
-            if not wanted() or _stage(group) == "INFEASIBLE":
+        try:
+            if _comes(group, wanted):
+                return group
+        except BaseException:  # it would come later, and nobody would know of it
+            with suppress(Exception):
                 give_back(group)
-                break
-        else:
-            return group
+            raise
+        give_back(group)
     return None
+
+
+def _comes(group: PlacementGroup, wanted: Callable[[], bool]) -> bool:
+    """Wait for a group, as long as that makes sense."""
+    while not group.wait(_LOOKS_EVERY_S):
+        if not wanted() or _stage(group) == "INFEASIBLE":
+            return False
+    return True
 
 
 def give_back(group: PlacementGroup) -> None:

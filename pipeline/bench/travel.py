@@ -23,16 +23,23 @@ def runtime_env(folder: str) -> dict[str, Any]:
     return {**working_dir(folder), "py_modules": [str(Path(__file__).parent)]}
 
 
-def size_bytes(folder: Path) -> int:
-    """What travels of a folder."""
-    total, top = 0, {*_AT_THE_TOP, *_environments(folder)}
-    for path, folders, files in os.walk(folder):
+def size_bytes(folder: Path) -> tuple[int, bool]:
+    """What travels of a folder, links followed; and whether that is only the most, as Ray heeds a .rayignore in it."""
+    total, top, is_most = 0, {*_AT_THE_TOP, *_environments(folder)}, False
+    for path, folders, files in os.walk(folder, followlinks=True):
         stays = {*_ANYWHERE, *(top if Path(path) == folder else ())}
-        folders[:] = [each for each in folders if each not in stays]
+        folders[:] = [each for each in folders if each not in stays and not _is_above(os.path.join(path, each))]  # noqa: PTH118
+        is_most |= ".rayignore" in files
         for each in files:
             with suppress(OSError):  # a broken link
                 total += os.stat(os.path.join(path, each)).st_size  # noqa: PTH116, PTH118 - many of them
-    return total
+    return total, is_most
+
+
+def _is_above(place: str) -> bool:
+    """Whether it is a link to a folder that it is in: there is no end to those."""
+    link = Path(place)
+    return link.is_symlink() and link.parent.resolve().is_relative_to(link.resolve())
 
 
 def _environments(folder: Path) -> list[str]:

@@ -139,19 +139,20 @@ def open_driver(address: str, log: Path) -> Iterator[Driver]:
         driver.close()
 
 
-def weigh(folder: Path) -> int:
-    """What travels of the user's folder, in bytes.
+def weigh(folder: Path) -> tuple[int, bool]:
+    """What travels of the user's folder, in bytes, and whether that is only the most: it has a `.rayignore`.
 
     Raises:
-        InputError: more than Ray takes.
+        InputError: more than Ray takes, whatever it leaves at home.
     """
-    size = travel.size_bytes(folder)
-    if size > MOST_BYTES:
+    size, is_most = travel.size_bytes(folder)
+    if size > MOST_BYTES and not is_most:
         raise InputError(
             f"the folder {folder} would be brought to every node of the Ray cluster, {size / 1e6:,.0f} MB, and Ray "
-            f"takes {MOST_BYTES / 1e6:.0f} MB at most; start from the folder that holds the measured code alone"
+            f"takes {MOST_BYTES / 1e6:.0f} MB at most; name what stays here in a .rayignore, or start "
+            "from the folder that holds the measured code alone"
         )
-    return size
+    return size, is_most
 
 
 def _last_line(log: Path) -> str:

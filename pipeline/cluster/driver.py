@@ -24,8 +24,10 @@ from ..bench import places, travel
 from ..bench.messages import Message, receive, send, take_over_standard_streams
 from . import ADDRESS, CLUSTER, FOLDER, HOSTS, LOCAL, PICKLED, SHIPPED, keeper
 
-#: Nodes that joined or left are looked for so often; one that could not have a keeper is tried again after
-EVERY_S, TRIES_AGAIN_S = 1.0, 4.0
+#: Nodes that joined or left are looked for so often;
+EVERY_S = 1.0
+#: one that could not have a keeper is tried again after so long, and then after twice that, up to
+TRIES_AGAIN_S, SELDOM_S = 4.0, 64.0
 
 #: Whoever does not answer in this time is not there.
 KNOCK_S = 10.0
@@ -67,6 +69,8 @@ def main() -> None:
                 nodes.give_up(**command)
             case "reserve" if nodes is not None:
                 nodes.reserve(**command)
+            case "dismiss" if nodes is not None:
+                nodes.dismiss(**command)
     ray.shutdown()
     os._exit(0)  # threads that wait for nodes have nothing to wait for any more
 
@@ -125,11 +129,13 @@ def _why(error: BaseException) -> str:
 class _Node:
     """A node that is there. `keeper` is its actor, once it has one, and `about` what that said of it.
 
-    Whoever holds `settling` gives it what it lacks.
+    Whoever holds `settling` gives it what it lacks, unless it was `dismissed`.
     """
 
     id: str
+    name: str
     cpus: float
+    dismissed: bool = False
     group: PlacementGroup | None = None
     keeper: Any = None
     about: Message | None = None
@@ -167,9 +173,16 @@ class _Nodes:
         """Those who joined since the last time."""
         there = {node["NodeID"]: node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")}
         for id_ in [each for each in self._nodes if each not in there]:
-            del self._nodes[id_]
-            self._tell({"left": id_})
-        found = [_Node(id_, node["Resources"]["CPU"]) for id_, node in there.items() if id_ not in self._nodes]
+            with self._reserving:  # whoever settles it says nothing of it afterwards
+                gone = self._nodes.pop(id_)
+                self._tell({"left": id_})
+            # It may take a while.
+            threading.Thread(target=self._let_go, args=(gone,), daemon=True).start()
+        found = [
+            _Node(id_, f"{node['NodeManagerHostname']}/{id_[:8]}", node["Resources"]["CPU"])
+            for id_, node in there.items()
+            if id_ not in self._nodes
+        ]
         self._nodes |= {node.id: node for node in found}
         return found
 
@@ -177,38 +190,65 @@ class _Nodes:
         threading.Thread(target=self._settle, args=(node,), daemon=True).start()
 
     def _settle(self, node: _Node) -> None:
-        """Give a node its keeper once its CPUs are ours, and say so; try again until it is gone, or not wanted."""
-        tick = threading.Event()
+        """Give a node its keeper, once its CPUs are ours where that is wanted, and say so; try again until it is gone.
+
+        A node that cannot have one leaves its CPUs to others meanwhile.
+        """
+        tick, pause_s = threading.Event(), TRIES_AGAIN_S
         with node.settling:
-            while self._waits(node):
+            while self._is_there(node):
                 try:
-                    if node.group is None and not self._hold(node):
-                        return
-                    if node.keeper is None:
+                    if self._wanted and node.group is None:
+                        self._hold(node)
+                    if node.keeper is None and self._is_there(node):
                         self._give_keeper(node)
                 except Exception as error:  # noqa: BLE001 - it left meanwhile, or its workers cannot start
                     node.keeper = None
-                    self._tell({"unfit": node.id, "reason": _said(error)})
-                    tick.wait(TRIES_AGAIN_S)
+                    self._let_go(node)
+                    if self._is_there(node):
+                        self._tell({"unfit": node.id, "name": node.name, "reason": _said(error)})
+                    tick.wait(pause_s)
+                    pause_s = min(2 * pause_s, SELDOM_S)
                     continue
-                self._tell({"joined": {"id": node.id, "about": node.about, "held": node.group is not None}})
-                return
+                if self._is_settled(node):
+                    return
 
-    def _waits(self, node: _Node) -> bool:
-        return self._wanted and self._nodes.get(node.id) is node
+    def _is_there(self, node: _Node) -> bool:
+        return self._nodes.get(node.id) is node and not node.dismissed
 
-    def _hold(self, node: _Node) -> bool:
-        """Wait for all of the node's CPUs, and say whether they came while that was wanted."""
-        selector = [{"ray.io/node-id": node.id}]
-        group = places.hold([{"CPU": node.cpus}], lambda: self._waits(node), bundle_label_selector=selector)
-        if group is None:
-            return False
+    def _is_settled(self, node: _Node) -> bool:
+        """Say that it is, unless it has gone, or its CPUs became wanted meanwhile."""
         with self._reserving:
-            if self._wanted:
-                node.group = group
+            if not self._is_there(node):
                 return True
+            if node.keeper is None or (self._wanted and node.group is None):
+                return False
+            self._tell({"joined": {"id": node.id, "about": node.about, "held": node.group is not None}})
+            return True
+
+    def _hold(self, node: _Node) -> None:
+        """Wait for all of the node's CPUs, as long as they are wanted."""
+
+        def is_wanted() -> bool:
+            return self._wanted and self._is_there(node)
+
+        selector = [{"ray.io/node-id": node.id}]
+        group = places.hold([{"CPU": node.cpus}], is_wanted, bundle_label_selector=selector)
+        if group is None:
+            return
+        with self._reserving:
+            if is_wanted():
+                node.group = group
+                return
         places.give_back(group)
-        return False
+
+    def _let_go(self, node: _Node) -> None:
+        """Leave the node's CPUs to others."""
+        with self._reserving:
+            group, node.group = node.group, None
+        if group is not None:
+            with suppress(Exception):  # it went with the node
+                places.give_back(group)
 
     def _give_keeper(self, node: _Node) -> None:
         node.keeper = (
@@ -228,19 +268,20 @@ class _Nodes:
     def run(self, node: str, key: int, description: Message) -> None:
         """Have a node's keeper do something; how it goes and what becomes of it is told when it is known."""
         there = self._nodes.get(node)
-        if there is None or there.keeper is None:
+        asked = None if there is None else there.keeper
+        if there is None or asked is None:
             self._tell({"lost": key, "reason": "its node left the cluster"})
             return
-        self._asked[key] = there.keeper
-        asked = there.keeper.ask.remote(description, self._pickled)
-        asked.future().add_done_callback(lambda done: self._ended(there, key, done))
-        threading.Thread(target=self._hear, args=(key, there.keeper), daemon=True).start()
+        self._asked[key] = asked
+        answer = asked.ask.remote(description, self._pickled, key)
+        answer.future().add_done_callback(lambda done: self._ended(there, key, done))
+        threading.Thread(target=self._hear, args=(key, asked), daemon=True).start()
 
     def _hear(self, key: int, asked: Any) -> None:
         tick = threading.Event()
         with suppress(Exception):  # the keeper is gone: that is told where it is asked
             while key in self._asked:
-                progress = ray.get(asked.hear.remote(LONGEST_S))
+                progress = ray.get(asked.hear.remote(key, LONGEST_S))
                 self._tell({"goes on": key, "progress": progress})
                 tick.wait(HEARS_S)
 
@@ -256,8 +297,9 @@ class _Nodes:
 
     def give_up(self, key: int) -> None:
         """Kill the keeper that does something, and with it whatever it does."""
-        if key in self._asked:
-            ray.kill(self._asked[key])
+        asked = self._asked.get(key)
+        if asked is not None:  # it may just have ended
+            ray.kill(asked)
 
     def reserve(self, hold: bool) -> None:
         """Hold all nodes' CPUs, and say of each when that is so, or leave them to the workers of a backend."""
@@ -266,10 +308,15 @@ class _Nodes:
         for node in list(self._nodes.values()):
             if hold:
                 self._start_settling(node)
-            elif node.group is not None:
-                places.give_back(node.group)
-                node.group = None
-        self._tell({"reserved": hold})
+            else:
+                self._let_go(node)
+
+    def dismiss(self, node: str) -> None:
+        """Leave a node to others, for good."""
+        there = self._nodes.get(node)
+        if there is not None:
+            there.dismissed, there.keeper = True, None
+            self._let_go(there)
 
 
 if __name__ == "__main__":

@@ -49,13 +49,17 @@ class Keeper:
         """
         self._names = names
         self._scratch = Path(tempfile.mkdtemp(prefix="pipeline-"))
-        self._library = self._scratch / "library"
-        with zipfile.ZipFile(io.BytesIO(packed)) as library:
-            library.extractall(self._library)
-        self._folder = self._scratch / "folder"
-        shutil.copytree(Path.cwd(), self._folder, symlinks=True)
+        self._library, self._folder = self._scratch / "library", self._scratch / "folder"
+        try:
+            with zipfile.ZipFile(io.BytesIO(packed)) as library:
+                library.extractall(self._library)
+            shutil.copytree(Path.cwd(), self._folder, symlinks=True)
+        except BaseException:  # a disk that is full; no keeper's process is there yet to tidy up
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            raise
         sys.path.append(str(self._library))
         self._orphans = importlib.import_module("pipeline_bench.orphans")
+        self._key: int | None = None
         self._progress: dict[str, Any] | None = None
         self._is_there = threading.Condition()
         self._process = self._start()
@@ -78,8 +82,20 @@ class Keeper:
         versions = {each.metadata["Name"]: each.version for each in importlib.metadata.distributions(name="pipeline")}
         return {**about, "ray": ray.__version__, "host": platform.node(), "pipeline": versions.get("pipeline")}
 
-    def ask(self, message: dict[str, Any], pickled: bytes | None = None) -> dict[str, Any] | None:
-        """The keeper's last word on a message; `None` where it was killed, and then there is a new one."""
+    def ask(
+        self, message: dict[str, Any], pickled: bytes | None = None, key: int | None = None
+    ) -> dict[str, Any] | None:
+        """The keeper's last word on a message; `None` where it was killed, and then there is a new one.
+
+        How it goes meanwhile is to be heard by its `key`.
+        """
+        self._now(key, None)
+        try:
+            return self._ask(message, pickled)
+        finally:
+            self._now(None, None)
+
+    def _ask(self, message: dict[str, Any], pickled: bytes | None) -> dict[str, Any] | None:
         places = {
             self._names["folder"]: str(self._folder),
             self._names["shipped"]: str(self._library / "shipped"),
@@ -100,20 +116,25 @@ class Keeper:
             if "done" in reply:
                 done: dict[str, Any] = reply["done"]
                 return done
-            self._tell(reply.get("progress"))
+            self._now(self._key, reply.get("progress"))
         self._orphans.end(self._library)
         self._process = self._start()
         return None
 
-    def _tell(self, progress: dict[str, Any] | None) -> None:
+    def _now(self, key: int | None, progress: dict[str, Any] | None) -> None:
         with self._is_there:
-            self._progress = progress
+            self._key, self._progress = key, progress
             self._is_there.notify_all()
 
-    def hear(self, patience_s: float) -> dict[str, Any] | None:
-        """The newest progress that nobody has heard of yet; `None` where there is none in time."""
+    def hear(self, key: int, patience_s: float) -> dict[str, Any] | None:
+        """The newest progress of what has this key that nobody has heard of yet; `None` where there is none in time.
+
+        Whoever still waits for what is done hears that at once, and nothing of what comes next.
+        """
         with self._is_there:
-            self._is_there.wait_for(lambda: self._progress is not None, patience_s)
+            self._is_there.wait_for(lambda: self._key != key or self._progress is not None, patience_s)
+            if self._key != key:
+                return None
             progress, self._progress = self._progress, None
         return progress
 

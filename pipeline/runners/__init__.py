@@ -59,10 +59,11 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Travels:
-    """Every node gets a copy of the user's folder, of so many bytes."""
+    """Every node gets a copy of the user's folder, of so many bytes, or at most so many."""
 
     folder: Path
     size_bytes: int
+    at_most: bool
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,14 @@ class Left:
     """A node is gone."""
 
     node: str
+
+
+@dataclass(frozen=True)
+class Unfit:
+    """A node is there that can do nothing, and why."""
+
+    node: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -116,7 +125,7 @@ class Outcome:
     lost: str = ""
 
 
-Event = Travels | Joined | Left | Started | Progress | Waiting | Outcome
+Event = Travels | Joined | Left | Unfit | Started | Progress | Waiting | Outcome
 Take = Callable[[Place], Assignment | None]
 
 

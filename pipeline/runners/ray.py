@@ -1,28 +1,26 @@
 """Trials on the nodes of a Ray cluster, one at a time on each.
 
 The cluster's own process speaks to Ray (see `cluster`); here it is decided which node does what. A trial whose pool is
-the cluster itself waits until no other trial runs; for it the nodes' CPUs are let go, and others' work may take them.
+the cluster itself waits until no other trial of ours runs, and its workers take the nodes' CPUs as they find them.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import io
 import itertools
+import math
 import time
-import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from .. import __version__
-from ..bench import messages, pools
+from ..bench import messages
 from ..cells import digest
-from ..cluster import FOLDER, PICKLED, SHIPPED, Driver, open_driver, weigh
+from ..cluster import open_driver, weigh
+from ..cluster.packing import pack, placed
 from ..errors import ClusterLost, InputError
-from . import Assignment, Event, Joined, Left, Outcome, Place, Progress, Setting, Started, Take, Travels, Waiting
+from . import Assignment, Event, Joined, Left, Outcome, Place, Progress, Setting, Started, Take, Travels, Unfit, Waiting
 
 #: A keeper that says nothing for so long after a trial's time is up hangs, and is given up.
 GRACE_S = 60.0
@@ -34,29 +32,28 @@ _EVERY_S = 0.5
 
 
 @contextmanager
-def open_runner(setting: Setting) -> Iterator[_Ray]:
+def open_runner(setting: Setting) -> Iterator[OnNodes]:
     """A connection to the cluster, whose nodes get their keepers."""
-    size = weigh(setting.folder)
+    travels = Travels(setting.folder, *weigh(setting.folder))
     library = setting.log.with_name("library.zip")
-    library.write_bytes(_pack(setting.shipped))
+    library.write_bytes(pack(setting.shipped))
     pickled = None if setting.pickled is None else str(setting.pickled)
     keepers = {"library": str(library), "folder": str(setting.folder), "pickled": pickled}
     with open_driver(setting.address, setting.log) as driver:
         driver.open(keepers=keepers)
-        yield _Ray(driver, setting, Travels(setting.folder, size))
+        yield OnNodes(driver, setting, travels)
 
 
-def _pack(shipped: Path) -> bytes:
-    """A zip file of the measured side, as the local runner's library has it, and our own experiments."""
-    packed = io.BytesIO()
-    found = importlib.util.find_spec("threadpoolctl")
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as library:
-        for folder, name in ((Path(pools.__file__).parent, "pipeline_bench"), (shipped, "shipped")):
-            for path in sorted(folder.rglob("*.py")):
-                library.write(path, f"{name}/{path.relative_to(folder)}")
-        if found is not None and found.origin is not None:
-            library.write(found.origin, f"{pools.APART}/threadpoolctl.py")
-    return packed.getvalue()
+class Speaks(Protocol):
+    """The process that speaks to the cluster, see `cluster.Driver`."""
+
+    def tell(self, do: str, **details: Any) -> None:
+        """Send a command."""
+        ...
+
+    def receive(self, timeout_s: float | None = None) -> messages.Message | None:
+        """The next message; `None` when there is none in time."""
+        ...
 
 
 @dataclass
@@ -81,7 +78,10 @@ class _Node:
 
 @dataclass
 class _Given:
-    """What a node was given, and until when it has to say something of it; then it is `given_up`."""
+    """What a node was given, and until when it has to say something of it; then it is `given_up`.
+
+    While it waits for the machine there is no such time: others may measure for hours.
+    """
 
     assignment: Assignment
     node: _Node
@@ -89,38 +89,56 @@ class _Given:
     given_up: bool = False
 
 
-class _Ray:
-    def __init__(self, driver: Driver, setting: Setting, travels: Travels) -> None:
-        self._driver, self._setting, self._travels = driver, setting, travels
+class OnNodes:
+    """The runner."""
+
+    def __init__(
+        self, driver: Speaks, setting: Setting, travels: Travels, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """On the nodes of which `driver` tells."""
+        self._driver, self._setting, self._travels, self._clock = driver, setting, travels, clock
         self._nodes: dict[str, _Node] = {}
         self._about: dict[str, dict[str, Any]] = {}
         self._expected: set[str] | None = None
-        self._unfit: dict[str, str] = {}
+        self._unfit: dict[str, Unfit] = {}
         self._given: dict[int, _Given] = {}
-        self._next: tuple[Assignment, str] | None = None
+        self._pending: dict[str, Assignment] = {}
         self._numbers = itertools.count()
-        self._holds = True
+        self._holds, self._is_begun = True, False
 
     def run(self, take: Take) -> Iterator[Event]:
+        """Give the nodes what is taken, until there is no more.
+
+        Raises:
+            InputError: a node that was there at first has other versions.
+            ClusterLost: no node was free for too long.
+        """
+        self._pending.clear()
         yield self._travels
         for node in list(self._nodes.values()):
             yield Joined(node.name, node.kind, self._about[node.id])
+        yield from list(self._unfit.values())
         yield from self._await_all()
-        until = time.monotonic() + PATIENCE_S
+        until = self._clock() + PATIENCE_S
         while True:
             yield from self._give(take)
             if self._given:
-                until = time.monotonic() + PATIENCE_S
-            elif self._next is None and self._are_free(all if time.monotonic() <= until else any):
+                until = self._clock() + PATIENCE_S
+            elif self._is_over(all if self._clock() <= until else any):
                 return
             else:
                 yield self._wait(until)
             yield from self._hear()
             yield from self._give_up()
 
-    def _are_free(self, how_many: Callable[[Iterable[bool]], bool]) -> bool:
-        """Whether nodes are: one that is not well may have something left to do once it is again."""
-        return bool(self._nodes) and how_many(node.is_free for node in self._nodes.values())
+    def _is_over(self, how_many: Callable[[Iterable[bool]], bool]) -> bool:
+        """Whether nodes are free and nothing waits for them: one that is not well may have something to do once it is.
+
+        What waits for a kind of node that is gone does so until such a node joins, and keeps nobody else waiting.
+        """
+        nodes = self._nodes.values()
+        waits = any(node.kind in self._pending for node in nodes)
+        return bool(nodes) and not waits and how_many(node.is_free for node in nodes)
 
     def _hear(self) -> Iterator[Event]:
         message = self._driver.receive(_EVERY_S)
@@ -129,9 +147,10 @@ class _Ray:
 
     def _await_all(self) -> Iterator[Event]:
         """Those that are there at first: a short sweep would be over before it has seen all kinds of them."""
-        until = time.monotonic() + ALL_S
-        while time.monotonic() < until and (self._expected is None or self._expected - {*self._nodes, *self._unfit}):
+        until = self._clock() + ALL_S
+        while self._clock() < until and (self._expected is None or self._expected - {*self._nodes, *self._unfit}):
             yield from self._hear()
+        self._is_begun = True
 
     def _wait(self, until: float) -> Waiting:
         """For a node, as long as one has patience.
@@ -139,8 +158,8 @@ class _Ray:
         Raises:
             ClusterLost: none became free.
         """
-        why = "; ".join(self._unfit.values()) or "others' work holds their CPUs"
-        if time.monotonic() > until:
+        why = "; ".join(f"{each.node}: {each.why}" for each in self._unfit.values()) or "others' work holds their CPUs"
+        if self._clock() > until:
             raise ClusterLost(f"no node of the Ray cluster became free within {PATIENCE_S:.0f} s: {why}")
         return Waiting(f"a node of the Ray cluster: {why}")
 
@@ -148,24 +167,26 @@ class _Ray:
         """Everybody who is free something to do; what takes the whole cluster only where nobody does anything."""
         if any(given.assignment.clustered for given in self._given.values()):
             return
-        for node in [each for each in self._nodes.values() if each.is_free]:
-            if self._next is None:
-                taken = take(Place(node.kind))
-                if taken is None:
-                    continue
-                self._next = taken, node.kind
-            assignment, kind = self._next
-            if assignment.clustered:
-                if self._given:
-                    return
-                self._hold(hold=False)
-            elif not self._holds:
-                self._hold(hold=True)
-            if kind == node.kind and (assignment.clustered or node.held):
-                self._next = None
+        free = [each for each in self._nodes.values() if each.is_free]
+        for node in sorted(free, key=self._comes_after):
+            assignment = self._pending.pop(node.kind, None) or take(Place(node.kind))
+            if assignment is None:
+                continue
+            if assignment.clustered and self._given:
+                self._pending[node.kind] = assignment
+                return
+            self._hold(hold=not assignment.clustered)
+            if assignment.clustered or node.held:
                 yield self._start(assignment, node)
-                if assignment.clustered:
-                    return
+            else:  # another one of its kind may be held
+                self._pending[node.kind] = assignment
+            if assignment.clustered:
+                return
+
+    def _comes_after(self, node: _Node) -> bool:
+        """Not where something waits that takes the whole cluster: else others would be given more meanwhile."""
+        pending = self._pending.get(node.kind)
+        return pending is None or not pending.clustered
 
     def _hold(self, *, hold: bool) -> None:
         """Hold the nodes' CPUs, or let them go: that of each is known when it joins anew."""
@@ -177,8 +198,8 @@ class _Ray:
 
     def _start(self, assignment: Assignment, node: _Node) -> Started:
         number = node.busy = next(self._numbers)
-        description = _placed(assignment.description, self._setting)
-        self._given[number] = _Given(assignment, node, _until(assignment))
+        description = placed(assignment.description, self._setting.shipped, self._setting.folder)
+        self._given[number] = _Given(assignment, node, self._until(assignment))
         self._driver.tell("run", node=node.id, key=number, description=description)
         return Started(assignment, node.name)
 
@@ -188,8 +209,8 @@ class _Ray:
                 self._expected = set(ids)
             case {"joined": {"id": id_, "about": about, "held": held}}:
                 yield from self._joined(id_, about, held=held)
-            case {"unfit": id_, "reason": reason}:
-                self._unfit[id_] = reason
+            case {"unfit": id_, "name": name, "reason": reason}:
+                yield from self._is_unfit(id_, name, reason)
             case {"left": id_}:
                 yield from self._left(id_)
             case {"goes on": number, "progress": progress} if number in self._given:
@@ -203,21 +224,29 @@ class _Ray:
 
     def _joined(self, id_: str, about: dict[str, Any], *, held: bool) -> Iterator[Event]:
         held = held and self._holds
+        self._unfit.pop(id_, None)
         if id_ in self._nodes:
             self._nodes[id_].well, self._nodes[id_].held = True, held
             return
-        problem = _mismatch(about, self._setting)
-        if problem is not None and not self._about:
-            raise InputError(f"the node {about['host']}: {problem}")
+        name, problem = f"{about['host']}/{id_[:8]}", _mismatch(about, self._setting)
+        if problem is not None and not self._is_begun:
+            raise InputError(f"the node {name}: {problem}")
         if problem is not None:  # one that came late
-            self._unfit[id_] = f"the node {about['host']}: {problem}"
+            self._driver.tell("dismiss", node=id_)
+            yield from self._is_unfit(id_, name, problem)
             return
-        self._unfit.pop(id_, None)
         machine = {key: value for key, value in about["machine"].items() if key not in ("host", "memory_bytes")}
         known = {"machine": machine, "interpreter": about["interpreter"]}
-        node = self._nodes[id_] = _Node(id_, f"{about['host']}/{id_[:8]}", digest(known), held)
+        node = self._nodes[id_] = _Node(id_, name, digest(known), held)
         self._about[id_] = about
         yield Joined(node.name, node.kind, about)
+
+    def _is_unfit(self, id_: str, name: str, reason: str) -> Iterator[Event]:
+        """Say so, and not again at each time that it is tried."""
+        unfit = Unfit(name, reason)
+        if self._unfit.get(id_) != unfit:
+            self._unfit[id_] = unfit
+            yield unfit
 
     def _left(self, id_: str) -> Iterator[Event]:
         self._unfit.pop(id_, None)
@@ -227,12 +256,14 @@ class _Ray:
             yield Left(node.name)
 
     def _goes_on(self, given: _Given, progress: dict[str, Any] | None) -> Iterator[Event]:
-        if progress is None:
+        if progress is None or given.given_up:
             return
-        if "waits_for" in progress:  # its time begins when it has the machine
-            given.until = _until(given.assignment)
+        if "waits_for" in progress:
+            given.until = math.inf
             yield Waiting(f"{progress['waits_for']} on {given.node.name}; runner.exclusive=false does not wait")
         else:
+            if given.until == math.inf:  # now it has the machine, and its time begins
+                given.until = self._until(given.assignment)
             yield Progress(given.assignment, given.node.name, progress["rounds"])
 
     def _ended(self, number: int, reply: dict[str, Any] | None, lost: str) -> Iterator[Event]:
@@ -245,18 +276,17 @@ class _Ray:
     def _give_up(self) -> Iterator[Event]:
         """Have the keepers killed that hang; whose end nobody hears of, because it is gone, is lost."""
         for number, given in list(self._given.items()):
-            if time.monotonic() <= given.until:
+            if self._clock() <= given.until:
                 continue
             if given.given_up:
                 given.node.well = False
                 yield from self._ended(number, None, "its keeper did not answer any more")
             else:
                 self._driver.tell("give up", key=number)
-                given.until, given.given_up = time.monotonic() + GRACE_S, True
+                given.until, given.given_up = self._clock() + GRACE_S, True
 
-
-def _until(assignment: Assignment) -> float:
-    return float(time.monotonic() + assignment.description["timeout_s"] + GRACE_S)
+    def _until(self, assignment: Assignment) -> float:
+        return float(self._clock() + assignment.description["timeout_s"] + GRACE_S)
 
 
 def _mismatch(about: dict[str, Any], setting: Setting) -> str | None:
@@ -267,28 +297,3 @@ def _mismatch(about: dict[str, Any], setting: Setting) -> str | None:
     if about["pipeline"] not in (None, __version__):
         return f"it has pipeline {about['pipeline']}, and here is {__version__}; install one of them everywhere"
     return None
-
-
-def _placed(description: dict[str, Any], setting: Setting) -> dict[str, Any]:
-    """With places of this machine replaced by names for what the node has in their stead.
-
-    Raises:
-        InputError: a file does not travel.
-    """
-    workload = dict(description["workload"])
-    for key in ("task", "job", "reset", "check", "inputs"):
-        if isinstance(workload[key], str):
-            place, colon, name = workload[key].rpartition(":")
-            workload[key] = _named(place, setting) + colon + name if place.endswith(".py") else workload[key]
-    if isinstance(workload["inputs"], dict):
-        workload["inputs"] = {"pickle": PICKLED}
-    path = [_named(each, setting) for each in description["path"]]
-    return {**description, "workload": workload, "folder": FOLDER, "path": path}
-
-
-def _named(place: str, setting: Setting) -> str:
-    for name, folder in ((SHIPPED, setting.shipped), (FOLDER, setting.folder)):
-        for each in (folder, folder.resolve()):
-            if Path(place).is_relative_to(each):
-                return "/".join(filter(None, [name, Path(place).relative_to(each).as_posix().removesuffix(".")]))
-    raise InputError(f"{place} is not in {setting.folder}, and does not travel to other nodes; start from above it")

@@ -30,9 +30,11 @@ def cluster() -> Iterator[Cluster]:
 class OnCluster(Command):
     """The command, with its trials on the cluster's nodes, which share a machine; with another runner, its workers."""
 
-    def __init__(self, folder: Path, address: str, more: dict[str, str], runner: str = "ray") -> None:
+    def __init__(
+        self, folder: Path, address: str, more: dict[str, str], runner: str = "ray", exclusive: str = "false"
+    ) -> None:
         super().__init__(folder)
-        self._words = (f"runner={runner}", f"cluster.address={address}", "runner.exclusive=false")
+        self._words = (f"runner={runner}", f"cluster.address={address}", f"runner.exclusive={exclusive}")
         self._more = more
 
     def environment(self) -> dict[str, str]:

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipeline.bench import exclusive
+
 from ..conftest import LEAST, Command, Finished
 from .conftest import NODES, OnCluster
 from .nodes import Cluster, open_cluster
 
-SLEEP = ("workload=sleep", "workload.inputs=4", "backend=thread", "workers=1,2,3,4", "measure=quick")
+SLEEP = ("workload=sleep", "workload.inputs=4", "backend=thread", "workers=1,4", "measure=quick")
 _WHICH = ("kind", "cell", "leader", "trial")
 PROCESSES = ("workload=sleep", "workload.inputs=4", "backend=process", "workers=1,2", "measure=quick")
 
@@ -56,10 +61,44 @@ def _finish(started: subprocess.Popen[str], folder: Path) -> Finished:
     return Finished(started.returncode, out, err, folder)
 
 
-def test_a_sweep_is_spread_over_the_nodes_and_the_report_names_them(on_cluster: OnCluster) -> None:
-    """Every record says where it was measured, and the page has each node with its trials."""
-    done = on_cluster(*SLEEP, "-m")
+OTHERS_WORK = """
+import sys
+import ray
+from ray.util.placement_group import placement_group, placement_group_table
+ray.init(log_to_driver=False, logging_level="ERROR")
+group = placement_group([{"CPU": 1}])
+ray.get(group.ready())
+print(placement_group_table(group)["bundles_to_node_id"][0], flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def _others_work(cluster: Cluster) -> Iterator[str]:
+    """Somebody has the CPUs of one of the nodes, whose id this is, until the block ends."""
+    environment = {**os.environ, **cluster.environment, "RAY_ADDRESS": cluster.address}
+    command, pipe = [sys.executable, "-c", OTHERS_WORK], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment) as others:
+        assert others.stdout is not None
+        yield others.stdout.readline().strip()
+        others.communicate()
+
+
+OURS = re.compile(r"every node gets|\S+ joined: |looking at |measuring |\[\d+/\d+\] |waiting for ")
+
+
+def test_a_sweep_is_spread_over_the_nodes_and_the_report_names_them(on_cluster: OnCluster, cluster: Cluster) -> None:
+    """Each when its CPUs are free. Every record says where it was measured; the screen has no word of Ray's own."""
+    joined: list[str] = []
+    with _others_work(cluster) as taken:
+        started = on_cluster.start(*SLEEP, "measure.trials=2", "-m")
+        assert started.stderr is not None
+        while len(joined) < NODES - 1:
+            joined += re.findall(r"/(\w+) joined", started.stderr.readline())
+    done = _finish(started, on_cluster.folder)
     assert done.status == 0, done.err
+    assert re.findall(r"/(\w+) joined", done.err) == [taken[:8]]
+    assert [line for line in done.err.splitlines() if not OURS.match(line)] == []
     nodes = {record["node"] for record in done.records("node")}
     assert len(nodes) == NODES
     assert {trial["node"] for trial in _trials(done)} <= nodes
@@ -70,7 +109,10 @@ def test_a_sweep_is_spread_over_the_nodes_and_the_report_names_them(on_cluster: 
 
 
 def test_the_users_folder_travels(on_cluster: OnCluster, user_module: Callable[[str, str], Path]) -> None:
-    """By module and by file, and what tools leave in it stays at home."""
+    """By module and by file; what tools leave in it stays at home, and what a .rayignore names, however large."""
+    with user_module("more/data", "").open("wb") as data:
+        data.truncate(600 * 1024 * 1024)
+    user_module("more/small", "").with_name(".rayignore").write_text("data.py\n")
     user_module("build/kept", "")
     user_module("package/build/travels", "")
     user_module("mine/library", "").with_name("pyvenv.cfg").touch()
@@ -80,12 +122,14 @@ def test_the_users_folder_travels(on_cluster: OnCluster, user_module: Callable[[
         "import package.build.travels\n"
         "def task(x):\n"
         "    assert not pathlib.Path('build').exists()\n"
-        "    assert not pathlib.Path('mine').exists()\n",
+        "    assert not pathlib.Path('mine').exists()\n"
+        "    assert list(pathlib.Path('more').glob('*.py')) == [pathlib.Path('more/small.py')]\n",
     )
     for named in ("tasks:task", "tasks.py:task"):
         task = ("workload=function", f"workload.task={named}", "workload.inputs=2", "backend=process", "workers=2")
         done = on_cluster(*task, *LEAST, "fresh=true", "-m")
         assert done.status == 0, done.err
+        assert "at most 629 MB" in done.err
 
 
 def test_it_is_reached_from_outside(tmp_path: Path, cluster: Cluster) -> None:
@@ -207,6 +251,27 @@ def test_a_node_that_dies_loses_its_trial_alone(
     assert [(trial["attempt"], trial["node"] != lost["node"]) for trial in again] == [(2, True)]
 
 
+def test_a_keeper_that_dies_beside_a_trial_of_the_whole_cluster_is_replaced(
+    tmp_path: Path, user_module: Callable[[str, str], Path]
+) -> None:
+    """Though no CPUs are held then: the trial is taken again on the same node, which is the only one."""
+    user_module("waits", WAITS)
+    with open_cluster(1) as cluster, socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        doorman, port = Doorman(listener), listener.getsockname()[1]
+        words = ("workload=function", "workload.task=waits:task", f"workload.inputs=[{port},{port}]", "name=sleep")
+        on_cluster = OnCluster(tmp_path, cluster.address, cluster.environment)
+        started = on_cluster.start(*words, "backend=ray", "workers=1", *LEAST, "-m")
+        _wait_for(started, tmp_path, b"preflight", 1)
+        doorman.hold(1)
+        nodes = _descendants(cluster.nodes[0].pid)
+        (keeper,) = [pid for pid, command in _processes() if pid in nodes and command.startswith(b"ray::Keeper")]
+        os.kill(keeper, signal.SIGKILL)
+        doorman.open()
+        done = _finish(started, tmp_path)
+    assert done.status == 0, done.err
+    assert [(trial["status"], trial["attempt"]) for trial in done.records("trial")] == [("not run", 1), ("measured", 2)]
+
+
 def _measured(done: Finished) -> list[dict[str, Any]]:
     return [trial for trial in _trials(done) if trial["status"] == "measured"]
 
@@ -215,17 +280,32 @@ def test_a_trial_that_hangs_is_ended_on_its_node(
     on_cluster: OnCluster, user_module: Callable[[str, str], Path]
 ) -> None:
     """By its own time limit, and the others go on."""
-    user_module("tasks", "import threading\ndef task(x):\n    threading.Event().wait(x)\n")
-    inputs = ("workload=function", "workload.task=tasks:task", "workload.inputs=[0.001,0.001]")
-    hangs = user_module(
-        "more", "import threading\ndef task(x):\n    threading.Event().wait(3600 * (threading.active_count() > 1))\n"
+    user_module(
+        "hangs",
+        "import threading\n"
+        "def task(x):\n"
+        "    if threading.current_thread() is not threading.main_thread():\n"
+        "        threading.Event().wait()\n",
     )
-    assert hangs
-    stuck = ("workload=function", "workload.task=more:task", "workload.inputs=2", "backend=thread", "workers=2")
-    done = on_cluster(*stuck, *LEAST, "measure.timeout_s=2", "name=stuck", "-m")
-    assert done.status == 1, done.err
-    assert {trial["status"] for trial in done.records("trial")} == {"timed out"}
-    assert on_cluster(*inputs, "backend=thread", "workers=2", *LEAST, "-m").status == 0
+    words = ("workload=function", "workload.task=hangs:task", "workload.inputs=2", "backend=thread,process")
+    done = on_cluster(*words, "workers=2", *LEAST, "measure.timeout_s=3", "-m")
+    (run,) = done.records("run")
+    backends = {cell["id"]: cell["backend"] for cell in run["cells"]}
+    fared = {(backends[trial["cell"]], trial["status"]) for trial in done.records("trial")}
+    assert fared == {("thread", "timed out"), ("process", "measured")}, done.err
+
+
+@pytest.mark.skipif(exclusive.fcntl is None, reason="the system has no such locks")
+def test_a_trial_on_a_node_waits_for_whoever_measures_there(tmp_path: Path, cluster: Cluster) -> None:
+    """And says for whom."""
+    alone = OnCluster(tmp_path, cluster.address, cluster.environment, exclusive="true")
+    with exclusive.machine("another sweep's cell", print):
+        started = alone.start("workload=sleep", "workload.inputs=2", "backend=thread", "workers=1", *LEAST, "-m")
+        assert started.stderr is not None
+        said = next(line for line in started.stderr if line.startswith("waiting for process"))
+        assert f"process {os.getpid()}, which measures another sweep's cell on " in said
+        assert "runner.exclusive=false" in said
+    assert _finish(started, tmp_path).status == 0
 
 
 def test_a_killed_conductor_leaves_nothing_behind_and_is_resumed(on_cluster: OnCluster) -> None:
@@ -314,21 +394,56 @@ def test_cells_of_the_cluster_itself_run_among_the_others(on_cluster: OnCluster)
 
 
 def test_a_local_sweep_starts_a_cluster_of_its_own_and_leaves_none(pipeline: Command) -> None:
-    """Once for all of its cells."""
-    before = _heads()
-    started = pipeline.start("workload=cpu", "workload.inputs=4", "backend=process,ray", "workers=1,2", *LEAST, "-m")
-    heads = set[int]()
+    """Once for all of its cells; nobody can reach it from outside, and it tells nobody of itself."""
+    started = pipeline.start("workload=cpu", "workload.inputs=4", "backend=ray", "workers=1,2", *LEAST, "-m")
+    heads, listens, tells = set[int](), set[str](), set[bytes]()
     while started.poll() is None:
-        heads |= _heads() - before
-        time.sleep(0.05)
+        ours = _descendants(started.pid)
+        for head in _heads() & ours:
+            heads.add(head)
+            with suppress(OSError):
+                tells |= {each for each in Path(f"/proc/{head}/environ").read_bytes().split(b"\0") if b"USAGE" in each}
+        listens |= _listening(ours)
+        time.sleep(0.25)  # looking takes the cores that Ray starts on
     done = _finish(started, pipeline.folder)
     assert len(heads) == 1
-    assert _heads() <= before
+    assert not heads & _heads()
+    assert tells == {b"RAY_USAGE_STATS_ENABLED=0"}
+    assert listens == {"127.0.0.1"}
     assert done.status == 0, done.err
     assert "2 Ray workers" in done.out
     assert "Traceback" not in done.err
-    placed = [trial["arms"]["cell"].get("placed") for trial in done.records("trial")]
-    assert sum(each is not None for each in placed) == 2
+    placed = [sum(trial["arms"]["cell"]["placed"].values()) for trial in done.records("trial")]
+    assert sorted(placed) == [1, 2]
+
+
+def _descendants(pid: int) -> set[int]:
+    parents = dict[int, int]()
+    for each, _ in _processes():
+        with suppress(OSError):
+            parents[each] = int(Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()[1])
+    found = {pid}
+    while more := {each for each, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
+
+
+def _listening(pids: set[int]) -> set[str]:
+    """The addresses at which these processes can be reached."""
+    links = set[str]()
+    for pid in pids:
+        for link in Path(f"/proc/{pid}/fd").glob("*"):
+            with suppress(OSError):
+                links.add(str(link.readlink()))
+    found = set[str]()
+    for table in ("tcp", "tcp6"):
+        for line in Path("/proc/net", table).read_text().splitlines()[1:]:
+            words = line.split()
+            if words[3] == "0A" and f"socket:[{words[9]}]" in links:
+                raw = bytes.fromhex(words[1].partition(":")[0])
+                address = ipaddress.ip_address(b"".join(raw[at : at + 4][::-1] for at in range(0, len(raw), 4)))
+                found.add(str(getattr(address, "ipv4_mapped", None) or address))
+    return found
 
 
 def _heads() -> set[int]:
