@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Command
+from pipeline.journal import seal
+
+from .conftest import LEAST, Command
 
 # The task runs in an arm, its parent is the keeper, and the keeper's parent is the command.
 ASSASSIN = """
@@ -130,3 +132,24 @@ def test_a_second_signal_ends_it_at_once(pipeline: Command, user_module: Callabl
     assert resumed.status == 0, resumed.err
     assert f"going on after {kept} trials" in resumed.err
     assert len(resumed.records("trial")) == 9
+
+
+def test_a_kind_of_node_that_is_gone_is_named_where_its_cells_lack_trials(pipeline: Command) -> None:
+    """By the same command, each time: what there is here cannot finish them."""
+    words = ("workload=sleep", "workload.inputs=2", "backend=thread", "workers=1", *LEAST, "-m")
+    done = pipeline(*words)
+    assert done.status == 0, done.err
+    (look,), (run,) = done.records("preflight"), done.records("run")
+    machine = {**run["surroundings"]["machine"], "cpu": "Gone CPU", "usable_cores": 64}
+    about = {"machine": machine, "interpreter": run["surroundings"]["interpreter"]}
+    path = done.run / "journal.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    for kind, more in (("node", {"node": "gone/1", "about": about}), ("preflight", look)):
+        record = {"schema": look["schema"], **more, "kind": kind, "environment": "another"}
+        lines.append(seal({key: value for key, value in record.items() if key not in ("line", "seal")}, len(lines) + 1))
+    path.write_bytes(b"".join(lines))
+    for _ in range(2):
+        again = pipeline(*words)
+        assert again.status == 1, again.err
+        assert "(1 on Gone CPU, usable_cores=64); fresh=true begins without it" in again.err.splitlines()[-1]
+    assert "already measured" not in again.err
