@@ -1,6 +1,6 @@
 """Records as they are held: of a million rounds, most of what the trials say is alike, and the rest are numbers.
 
-Nothing of it is changed. Numbers of rounds are in arrays instead of lists, and what is equal is one object.
+Nothing of it changes its value. Numbers of rounds are in arrays instead of lists, and what is equal is one object.
 """
 
 from __future__ import annotations

@@ -64,5 +64,7 @@ def of_rounds(trials: Iterable[Record], column: str) -> np.ndarray[Any, np.dtype
             if not isinstance(values, array):
                 given = values if isinstance(values, list) and values else [None] * rounds
                 values = [math.nan if each is None else each for each in given]
+            if len(values) != rounds:  # all that follow would be told of other rounds
+                raise ValueError(f"{column} of cell {trial['cell']}: {len(values)} values of {rounds} rounds")
             found.extend(values)
     return np.array(found, "float64")

@@ -14,6 +14,7 @@ from pipeline.bench import steady, trial
 from pipeline.bench.rounds import Arm, ArmFailed
 from pipeline.bench.steady import Reading
 from pipeline.evidence import Run
+from pipeline.journal import Record
 from pipeline.report import exports
 
 from . import recorded
@@ -85,10 +86,17 @@ def test_a_trial_during_which_it_changed_did_not_run(tmp_path: Path) -> None:
 
 
 def test_the_report_counts_what_did_not_count() -> None:
-    """With the causes; what was taken again stands in its place."""
+    """With the causes, and how many of them were taken again: a run may end before."""
     whole = recorded.run(Work([Told(trials=3)]))
+    at = whole.records.index(whole.trials[0])
     reason = "the machine was suspended for 62.0 s during the trial"
-    lost = [{**whole.trials[0], "status": "not run", "reason": reason} for _ in range(2)]
-    told = str(exports.export(Run((*whole.records[:2], *lost, *whole.records[2:])), "markdown"))
-    assert f"3 trials; 2 more did not count and were taken again (2 times: {reason})" in told
-    assert "more did not count" not in str(exports.export(whole, "markdown"))
+    lost = [{**whole.trials[0], "attempt": attempt, "status": "not run", "reason": reason} for attempt in (1, 2)]
+    again = {**whole.trials[0], "attempt": 3}
+
+    def tell(*first: Record) -> str:
+        return str(exports.export(Run((*whole.records[:at], *first, *whole.records[at + 1 :])), "markdown"))
+
+    assert f"3 trials; 2 more did not count and were taken again (2 times: {reason})" in tell(*lost, again)
+    assert f"2 trials; 2 more did not count, 1 of which was taken again (2 times: {reason})" in tell(*lost)
+    assert f"2 trials; 1 more did not count ({reason})" in tell(lost[0])
+    assert "more did not count" not in tell(whole.trials[0])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pandas as pd
 
+from ..because import once_s
 from ..evidence import Run
+from ..playoff import Candidate
 from ..verdict import NOT_ENOUGH, STAY_SERIAL, Verdict
-from ..wording import factor, on_many_workers
+from ..wording import factor, megabytes, on_many_workers, seconds
 from . import claims, meanings, method, surroundings, these_trials, troubles, where_time_goes
 from .claims import Held
 from .figures import Drawing
@@ -26,7 +29,7 @@ Names = dict[str, str]
 
 @dataclass(frozen=True)
 class Headline:
-    """One workload's verdict: what to do, what that gives, why, and what scaling laws say of its backends.
+    """One workload's verdict: what to do, what that gives and costs, why, and what scaling laws say of its backends.
 
     `marked` where what it gives holds for these trials only; `snippet` is a script that does it, empty where there is
     none.
@@ -36,6 +39,7 @@ class Headline:
     decision: str
     answer: str
     gain: str
+    cost: str
     marked: bool
     because: tuple[str, ...]
     scaling: tuple[str, ...]
@@ -43,9 +47,9 @@ class Headline:
 
     @property
     def sentence(self) -> str:
-        """Both in one."""
+        """All three in one."""
         mark = these_trials.DAGGER if self.marked else ""
-        return f"{self.answer}{': ' if self.gain else ''}{self.gain}{mark}."
+        return f"{self.answer}{': ' if self.gain else ''}{self.gain}{mark}{self.cost}."
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,7 @@ def _on_many_workers(run: Run, summary: pd.DataFrame) -> str:
 
 
 def _headline(verdict: Verdict, snippet: str | None) -> Headline:
-    answer, gain, marked = _ANSWERS.get(verdict.decision, ""), "", False
+    answer, gain, cost, marked = _ANSWERS.get(verdict.decision, ""), "", "", False
     if verdict.nothing_ran:
         answer = "Nothing could be measured"
     elif verdict.chosen is not None:
@@ -135,6 +139,7 @@ def _headline(verdict: Verdict, snippet: str | None) -> Headline:
             f"{factor(speedup.estimate)} times as fast as a plain loop, "
             f"95% interval {factor(speedup.low)} to {factor(speedup.high)}"
         )
+        cost = _cost(verdict.chosen)
         marked = not speedup.beyond_these_trials
     because, scaling = (
         tuple(shorten(one_line(each), 2_000) for each in said)
@@ -145,11 +150,17 @@ def _headline(verdict: Verdict, snippet: str | None) -> Headline:
         decision=verdict.decision,
         answer=one_line(answer),
         gain=gain,
+        cost=cost,
         marked=marked,
         because=because,
         scaling=scaling,
         snippet=snippet or "",
     )
+
+
+def _cost(chosen: Candidate) -> str:
+    memory = "" if math.isinf(chosen.peak_rss_bytes) else f"{megabytes(chosen.peak_rss_bytes)} of memory and "
+    return f"; it takes {memory}{seconds(once_s(chosen))} to open and close"
 
 
 _ANSWERS = {NOT_ENOUGH: "Not enough evidence yet", STAY_SERIAL: "Stay with a plain loop"}

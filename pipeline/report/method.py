@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from ..evidence import Run
 from ..journal import Record
@@ -29,12 +30,9 @@ def sentences(run: Run) -> tuple[str, ...]:
         )
     good = sum(trial["status"] == "measured" for trial in run.trials)
     trials = f"{good:,} {'trial' if good == 1 else 'trials'}"
-    dropped = [first_line(trial["reason"] or "") for trial in run.trials if trial["status"] == "not run"]
+    dropped = [trial for trial in run.trials if trial["status"] == "not run"]
     early = len(run.trials) - good - len(dropped)
-    ended = f", {early:,} more ended early" if early else ""
-    if dropped:
-        were = "was" if len(dropped) == 1 else "were"
-        ended += f"; {len(dropped):,} more did not count and {were} taken again ({_causes(dropped)})"
+    ended = (f", {early:,} more ended early" if early else "") + _say_dropped(run, dropped)
     pairs = (
         "Each cell was measured in pairs: in every round the batch ran in a plain loop and in the cell, one right "
         f"after the other, in random order, each in a process of its own. {rounds}{_repeats(run)}"
@@ -52,6 +50,27 @@ def sentences(run: Run) -> tuple[str, ...]:
         f"holds {trials}{ended}."
     )
     return (*_revisions(run), pairs, intervals, profile, *_play_off(run), *_batches(run))
+
+
+def _say_dropped(run: Run, dropped: Sequence[Record]) -> str:
+    """How many did not count, what became of them, and why."""
+    if not dropped:
+        return ""
+    taken = {_attempt(trial, 0) for trial in run.trials}
+    again = sum(_attempt(trial, 1) in taken for trial in dropped)
+    were = "was" if again == 1 else "were"
+    if again == len(dropped):
+        became = f" and {were} taken again"
+    else:
+        became = f", {again:,} of which {were} taken again" if again else ""
+    causes = _causes([first_line(trial["reason"] or "") for trial in dropped])
+    return f"; {len(dropped):,} more did not count{became} ({causes})"
+
+
+def _attempt(trial: Record, later: int) -> tuple[object, ...]:
+    """By what an attempt at a trial is known, or one so much later."""
+    which = (trial.get(key) for key in ("environment", "kind", "cell", "leader", "trial"))
+    return (*which, trial["attempt"] + later)
 
 
 def _causes(reasons: list[str]) -> str:

@@ -61,7 +61,7 @@ def inline(drawing: Drawing) -> list[Markup]:
         assert size is not None
         content = svg[svg.index(">") + 1 : svg.rindex("</svg>")]
         return [_svg(Box(0, 0, float(size[1]), float(size[2])), content, alone)]
-    labels = [alone] if len(groups) == 1 else [f"{drawing.title}, panel {n}" for n in range(1, len(groups) + 1)]
+    labels = [alone] if len(groups) == 1 else [f"{drawing.title}, {box.heading}" for box in drawing.panels.values()]
     contents = [groups[0] + shared, *groups[1:]]
     return [_svg(*each) for each in zip(drawing.panels.values(), contents, labels, strict=True)]
 

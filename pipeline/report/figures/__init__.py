@@ -51,12 +51,13 @@ class Module(Titled, Protocol):
 
 @dataclass(frozen=True)
 class Box:
-    """Where a panel with all its labels is, in points from the figure's upper left."""
+    """Where a panel with all its labels is, in points from the figure's upper left, and what stands above it."""
 
     left: float
     top: float
     width: float
     height: float
+    heading: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,9 @@ def _panels(figure: Figure) -> dict[str, Box]:
             (top - each.y1 - above) * to_pt,
             (each.width + left + right) * to_pt,
             (each.height + below + above) * to_pt,
+            axes.get_title(),
         )
-        for id_, each in zip(found, inner, strict=True)
+        for (id_, axes), each in zip(found.items(), inner, strict=True)
     }
 
 

@@ -81,14 +81,15 @@
     line.hidden = false;
   };
 
-  const tip = make("div", { className: "tip", hidden: true });
+  // Empty it is not seen; it stays rendered, as screen readers tell what changes in what was there before.
+  const tip = make("div", { className: "tip" });
   tip.setAttribute("role", "status");
   let told = null;
 
   const hide = () => {
     told?.classList.remove("on");
     told = null;
-    tip.hidden = true;
+    tip.textContent = "";
   };
 
   const tell = (mark) => {
@@ -96,7 +97,6 @@
     told = mark;
     mark.classList.add("on");
     tip.textContent = mark.dataset.tip;
-    tip.hidden = false;
     put();
   };
 
@@ -129,11 +129,11 @@
       if (mark) tell(mark);
       else hide();
     });
-    panel.addEventListener("pointerleave", hide);
+    panel.addEventListener("pointerleave", (event) => event.pointerType !== "touch" && hide());
     panel.addEventListener("blur", hide);
     panel.addEventListener("focus", () => panel.matches(":focus-visible") && tell(marks[current]));
     panel.addEventListener("keydown", (event) => {
-      if (event.key in steps) {
+      if (event.key in steps && !event.altKey && !event.ctrlKey && !event.metaKey) {
         event.preventDefault();
         current = Math.max(0, Math.min(current + steps[event.key], marks.length - 1));
         marks[current].scrollIntoView({ block: "nearest" });
