@@ -159,8 +159,8 @@ def _headline(verdict: Verdict, snippet: str | None) -> Headline:
 
 
 def _cost(chosen: Candidate) -> str:
-    memory = "" if math.isinf(chosen.peak_rss_bytes) else f"{megabytes(chosen.peak_rss_bytes)} of memory and "
-    return f"; it takes {memory}{seconds(once_s(chosen))} to open and close"
+    memory = "" if math.isinf(chosen.peak_rss_bytes) else f"{megabytes(chosen.peak_rss_bytes)} and "
+    return f"; it takes {memory}{seconds(once_s(chosen))} once"
 
 
 _ANSWERS = {NOT_ENOUGH: "Not enough evidence yet", STAY_SERIAL: "Stay with a plain loop"}

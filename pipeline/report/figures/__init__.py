@@ -118,7 +118,7 @@ def _panels(figure: Figure) -> dict[str, Box]:
             (top - each.y1 - above) * to_pt,
             (each.width + left + right) * to_pt,
             (each.height + below + above) * to_pt,
-            axes.get_title(),
+            axes.get_title("left"),
         )
         for (id_, axes), each in zip(found.items(), inner, strict=True)
     }
