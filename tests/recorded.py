@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cells import Cell, Measure, Workload
+from pipeline.claims import Claims
 from pipeline.evidence import Run
 from pipeline.journal import SCHEMA, Record, seal
 
@@ -77,6 +78,12 @@ class Work:
 def run(*works: Work, name: str = "recorded", command: str = "python -m pipeline -m", finished: bool = True) -> Run:
     """The run of some workloads."""
     return Run(tuple(records(*works, name=name, command=command, finished=finished)))
+
+
+def held(run: Run, *made: Claims) -> Run:
+    """The run with claims held against it."""
+    record = {**run.records[-1], "kind": "claims", "claims": [each.record() for each in made]}
+    return Run((*run.records, json.loads(json.dumps(record))))
 
 
 def write(path: Path, recorded: Run) -> Path:

@@ -24,7 +24,7 @@ from pipeline.validation import make_sweep
 
 from . import recorded
 from .conftest import LEAST, ROOT, Command
-from .recorded import Told, Work
+from .recorded import Told, Work, held
 
 BACKENDS = ["process", "serial", "thread"]
 FASTER = {"says": "4 threads are faster", "cell": {"workload": "io", "backend": "thread", "workers": 4}, "above": 1.05}
@@ -33,12 +33,6 @@ EXPERIMENTS = sorted(ROOT.joinpath("conf", "experiment").rglob("*.yaml"))
 
 def claims(*statements: Mapping[str, Any], **others: Any) -> Claims:
     return make_claims({"author": "somebody", "statements": list(statements), **others}, BACKENDS)
-
-
-def held(run: Run, *made: Claims) -> Run:
-    """The run with claims held against it."""
-    record = {**run.records[-1], "kind": "claims", "claims": [each.record() for each in made]}
-    return Run((*run.records, json.loads(json.dumps(record))))
 
 
 def verdicts(run: Run, statement: Mapping[str, Any]) -> list[str]:

@@ -106,6 +106,23 @@ def test_the_command_prints_and_writes_it(pipeline: Command) -> None:
     assert pipeline("compare", "io@a", "io@b", "--fail-on", "faster").status == 0
 
 
+def test_two_runs_of_the_same_code_differ_in_nothing(pipeline: Command) -> None:
+    """Measured one after the other, with as many trials as intervals of all take, whatever they come to."""
+    words = ("workload=sleep", "workload.inputs=4", "workload.params.seconds=0.03", "backend=thread", "workers=2")
+    profile = {"target": 0.001, "budget_s": 60, "trials": 8, "max_rounds": 8}
+    words += ("measure=quick", *(f"measure.{key}={value}" for key, value in profile.items()), "name=aa", "-m")
+    for fresh in ("false", "true"):
+        done = pipeline(*words, f"fresh={fresh}")
+        assert done.status == 0, done.err
+    done = pipeline("compare", "aa@-1", "aa@latest", "--fail-on", "slower", "--output", "found")
+    assert done.status == 0, done.out
+    assert "Nothing is shown to be faster or slower." in done.out
+    cells = json.loads((pipeline.folder / "found" / "compare.json").read_text())["cells"]
+    intervals = [each["high"] for cell in cells for each in (cell["speedup"], cell["batch"]) if each]
+    assert len(intervals) == 3
+    assert None not in intervals  # it could have been told
+
+
 def test_its_page_escapes_what_it_is_given(pipeline: Command) -> None:
     run = recorded.run(Work([Told()], name="<script>alert(1)</script>"), command="<b>")
     recorded.write(pipeline.folder / "run", run)

@@ -93,6 +93,45 @@ def test_every_cell_tells_its_values(run: Run, drawn: dict[str, Drawing]) -> Non
     assert "8 threads: imbalance 0%" not in " ".join(titles(drawn["where_time_goes"]))  # nothing to point at
 
 
+@pytest.mark.parametrize(
+    ("name", "across", "up"),
+    [
+        ("run_time", r"^(\d+) ", r": ([\d.]+ \w+), "),
+        ("speedup", r"^(\d+) ", r": ([\d.]+)x, "),
+        ("efficiency", r"^(\d+) ", r": (\d+)%, "),
+        ("memory", r" with (\d+ MB)$", r": ([\d.]+)x with "),
+    ],
+)
+def test_a_mark_tells_of_the_place_where_it_is(drawn: dict[str, Drawing], name: str, across: str, up: str) -> None:
+    """From left to right and from below to above, what the marks tell grows."""
+    marks = places(drawn[name])
+    assert len(marks) >= 7
+    for axis, pattern in enumerate((across, up)):
+        found = sorted((place[axis], quantity(pattern, text)) for text, place in marks.items())
+        assert [value for _, value in found] == sorted(value for _, value in found)
+        assert len({value for _, value in found}) > 4
+
+
+def places(drawing: Drawing) -> dict[str, tuple[int, int]]:
+    """Where the middle of each marker is, to the right and up, in points, by what it tells."""
+    found = {}
+    for mark in ET.fromstring(drawing.svg).iterfind(f".//{SVG}g[@class='told']"):
+        title, marker = mark
+        said = marker.get("d") or f"{marker.attrib['x']} {marker.attrib['y']}"
+        numbers = [float(each) for each in re.findall(r"[\d.]+", said)]
+        x, y = ((min(each) + max(each)) / 2 for each in (numbers[::2], numbers[1::2]))
+        found[str(title.text)] = (round(x), -round(y))
+    return found
+
+
+def quantity(pattern: str, text: str) -> float:
+    """The number that is told, in one unit."""
+    found = re.search(pattern, text)
+    assert found is not None, text
+    number, _, unit = found[1].partition(" ")
+    return float(number) * {"µs": 1e-6, "ms": 1e-3}.get(unit, 1)
+
+
 def test_what_a_mark_tells_is_text_whatever_it_names() -> None:
     """And stays so on the page."""
     drawing = draw("speedup", Work([Told(HOSTILE, 2, 1.5)]))

@@ -4,11 +4,35 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.comparison import compare
+from pipeline.evidence import Run
+from pipeline.report import compared
 
 from . import recorded
 from .conftest import LEAST, Command
 from .recorded import Told, Work
+
+GAINS = (Told(workers=2, speedup=1.9), Told(workers=4, speedup=3.5))
+NO_GAINS = (Told(workers=2, speedup=1.0), Told(workers=4, speedup=0.98))
+
+
+def _run(*cells: Told, name: str = "io", trials: int = 20, **changed: Any) -> Run:
+    """Enough trials for intervals of all, and little noise."""
+    run = recorded.run(Work([replace(cell, trials=trials, noise=0.004) for cell in cells], name))
+    return Run(({**run.header, **changed}, *run.records[1:]))
+
+
+def _conclusions(before: Run, after: Run) -> list[str]:
+    return list(compared.conclusions(before, after, compare(before, after)))
+
+
+BEFORE = _run(*GAINS)
 
 
 def test_it_measures_the_same_version_and_says_what_held(
@@ -25,8 +49,90 @@ def test_it_measures_the_same_version_and_says_what_held(
     assert again.run != was
     assert again.run.parent == was.parent  # the same version
     assert "Measured again: the same version." in again.out
-    assert "task: held." in again.out or "task: changed." in again.out
+    assert "task: held. task: not enough evidence" in again.out  # of one round there is no interval, whatever it took
     assert (again.run / "compare.html").exists()
+
+
+def test_a_verdict_that_is_the_same_again_held() -> None:
+    """Whether it recommends a pool, or none."""
+    (said,) = _conclusions(BEFORE, _run(*GAINS))
+    assert said.startswith("io: held. io: use 4 threads, 3.5")
+    (said,) = _conclusions(_run(*NO_GAINS), _run(*NO_GAINS))
+    assert said.startswith("io: held. io: stay serial")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "was", "now"),
+    [(GAINS, NO_GAINS, "use 4 threads", "stay serial"), (NO_GAINS, GAINS, "stay serial", "use 4 threads")],
+    ids=["lost", "gained"],
+)
+def test_a_verdict_that_is_another_one_changed(
+    before: tuple[Told, ...], after: tuple[Told, ...], was: str, now: str
+) -> None:
+    """Both are told, the earlier one first."""
+    (said,) = _conclusions(_run(*before), _run(*after))
+    assert said.startswith(f"io: changed. Before: io: {was}")
+    assert f" Now: io: {now}" in said
+    assert said.endswith("Its speed-ups are not what they were: nothing that is known of changed but the hour.")
+
+
+def test_another_pool_is_another_verdict() -> None:
+    (said,) = _conclusions(BEFORE, _run(GAINS[0], replace(GAINS[1], speedup=1.5)))
+    assert said.startswith("io: changed. Before: io: use 4 threads, 3.5")
+    assert "Now: io: use 2 threads, 1.9" in said
+
+
+@pytest.mark.parametrize(
+    ("what", "why"),
+    [
+        ({"surroundings": {"machine": {"cpu": "Another"}}}, "environment"),
+        ({"surroundings": {"packages": {"numpy": "0"}}}, "environment"),
+        ({"definition": {"sources": {"work.py:work": "0"}}}, "source"),
+        ({"definition": {"measure": {"cold": True}}}, "configuration"),
+        (
+            {"surroundings": {"packages": {"numpy": "0"}}, "definition": {"sources": {"work.py:work": "0"}}},
+            "source and environment",
+        ),
+    ],
+    ids=["machine", "packages", "source", "profile", "both"],
+)
+def test_why_a_verdict_changed_is_what_else_did(what: dict[str, Any], why: str) -> None:
+    changed = {key: _with(BEFORE.header[key], values) for key, values in what.items()}
+    (said,) = _conclusions(BEFORE, _run(*NO_GAINS, **changed))
+    assert said.endswith(f"Its speed-ups are not what they were: {why} changed.")
+    (said,) = _conclusions(BEFORE, _run(*GAINS, **changed))
+    assert said.startswith("io: held.")
+
+
+def _with(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """With these values set, wherever in it they are."""
+    return old | {key: _with(old[key], value) if isinstance(value, dict) else value for key, value in new.items()}
+
+
+def test_choices_near_one_another_are_said_to_be() -> None:
+    """Nothing is said to have changed that is not shown to have."""
+    was, now = (
+        _run(Told(workers=2, speedup=threads), Told("process", 2, processes))
+        for threads, processes in ((1.9, 1.92), (1.93, 1.9))
+    )
+    (said,) = _conclusions(was, now)
+    assert "Before: io: use 2 processes" in said
+    assert "Now: io: use 2 threads" in said
+    assert "No speed-up is shown to have changed: both choices are near one another" in said
+
+
+def test_too_little_evidence_is_why_nothing_is_concluded_any_more() -> None:
+    """And not a change."""
+    (said,) = _conclusions(BEFORE, _run(*(replace(told, rounds=1) for told in GAINS), trials=1))
+    assert said.startswith("io: changed. Before: io: use 4 threads")
+    assert "Now: io: not enough evidence to recommend anything. The data do not show that anything beats" in said
+    assert "changed." not in said.removeprefix("io: changed.")
+
+
+def test_each_workload_has_a_conclusion_and_one_that_is_gone_is_said_to_be() -> None:
+    both = recorded.run(Work(GAINS), Work(NO_GAINS, "cpu"))
+    assert [each.partition(".")[0] for each in _conclusions(both, both)] == ["io: held", "cpu: held"]
+    assert _conclusions(both, _run(*NO_GAINS, name="cpu"))[0] == "io: not measured again."
 
 
 def test_code_that_changed_since_is_another_version(pipeline: Command, user_module: Callable[[str, str], Path]) -> None:

@@ -81,7 +81,7 @@ def axe() -> str:
 
 @pytest.fixture(scope="session")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the three pages, of runs with everything that a page can show."""
+    """A folder with the pages, of runs with everything that a page can show."""
     return sites.write(tmp_path_factory.mktemp("plain"))
 
 

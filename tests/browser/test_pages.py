@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,34 @@ def test_a_page_asks_for_nothing_and_has_nothing_to_complain_of(plain: Path, vis
     assert [url for url in opened.asked if not url.startswith("data:")] == [(plain / name).as_uri()]
 
 
-def test_no_script_but_our_own_runs(plain: Path, visit: Open) -> None:
+def test_the_pages_have_every_part_that_there_is(plain: Path, visit: Open) -> None:
+    """So that what is tested of pages is tested of these parts."""
     page = visit(plain / "report.html").page
-    page.evaluate("""() => {
-        document.body.append(Object.assign(document.createElement("script"), {textContent: "window.ran = true"}));
-        document.body.insertAdjacentHTML("beforeend", "<img src=x onerror='window.ran = true'>");
-    }""")
-    assert page.evaluate("new Promise(done => setTimeout(() => done(window.ran)))") is None
+    for author in ("the article", "somebody else"):
+        assert page.get_by_role("region", name=f"Table of what {author} says").is_visible()
+    bars = page.locator("figure", has=page.get_by_role("heading", name="As published, and here"))
+    assert bars.locator(".panel").count() == 4
+    assert page.locator(".notice").count() == 0
+    page = visit(plain / "unfinished.html").page
+    assert "This run is not finished: 0 of 3 cells are done" in page.get_by_role("note").text_content()
+    figures = page.locator("figure")
+    assert figures.count() == figures.locator(".panel").count() == figures.get_by_role("group").count() == 6
+
+
+@pytest.mark.parametrize(("policed", "ran"), [(True, []), (False, ["script", "image"])])
+def test_no_script_but_our_own_runs(plain: Path, tmp_path: Path, visit: Open, policed: bool, ran: list[str]) -> None:
+    """The page's policy forbids others; looked at once the image has failed, after its own handler had its turn."""
+    path = tmp_path / "report.html"
+    written = (plain / "report.html").read_text(encoding="utf-8")
+    unpoliced = re.sub('<meta http-equiv="Content-Security-Policy"[^>]*>', "", written)
+    path.write_text(written if policed else unpoliced, encoding="utf-8")
+    found = visit(path).page.evaluate("""() => new Promise(done => {
+        window.ran = [];
+        document.body.append(Object.assign(document.createElement("script"), {textContent: "ran.push('script')"}));
+        document.body.insertAdjacentHTML("beforeend", "<img src=x onerror='ran.push(`image`)'>");
+        document.body.lastElementChild.addEventListener("error", () => done(ran));
+    })""")
+    assert found == ran
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1100, False), (1100, True), (400, False)])
@@ -38,15 +60,21 @@ def test_a_page_has_no_accessibility_violation(
     plain: Path, visit: Open, axe: str, name: str, width: int, dark: bool
 ) -> None:
     page = visit(plain / name, width=width, dark=dark).page
-    page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+    _unfold(page)
     page.evaluate(axe)
     found = page.evaluate("axe.run()")["violations"]
     assert {each["id"]: [node["html"] for node in each["nodes"]] for each in found} == {}
 
 
+def _unfold(page: Any) -> None:
+    """Open whatever is folded."""
+    page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_a_narrow_page_is_no_wider_than_its_window(plain: Path, visit: Open, name: str) -> None:
     page = visit(plain / name, width=400).page
+    _unfold(page)
     assert page.evaluate("document.documentElement.scrollWidth") == 400
 
 
@@ -118,6 +146,7 @@ def test_paper_has_all_of_it_and_no_buttons(plain: Path, visit: Open, scripts: b
     assert len(folded) > 20
     assert [text for text in folded if _squeezed(text) not in printed] == []
     assert "Repeatitpython-mpipeline" in printed
+    assert "Whatthearticlesays" in printed
     assert "Darkcolours" not in printed
     assert "Copy" not in printed
     assert page.locator("#method ~ details").get_attribute("open") is None
@@ -148,6 +177,7 @@ def test_hostile_texts_are_shown_and_do_nothing(hostile: Path, visit: Open, axe:
     for harm in ("<script>alert(1)</script>", "<img src=x", "</style></title></pre>", "../../x", "&amp;", "العربية"):
         assert harm in text
     assert "{{ 7 * 7 }}" in text
+    _unfold(page)
     assert page.locator("script").count() == 1
     assert page.locator("img, iframe, object, [onload], [onerror], [onfocus]").count() == 0
     assert page.evaluate("document.documentElement.scrollWidth") == width
