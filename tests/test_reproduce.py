@@ -121,6 +121,20 @@ def test_choices_near_one_another_are_said_to_be() -> None:
     assert "No speed-up is shown to have changed: both choices are near one another" in said
 
 
+def test_a_pool_that_fails_now_is_why_another_one_is_recommended() -> None:
+    (said,) = _conclusions(BEFORE, _run(GAINS[0], replace(GAINS[1], failure="failed")))
+    assert "Now: io: use 2 threads" in said
+    assert "Of 4 threads there is no speed-up to compare: " in said
+    assert said.endswith("failed after.")
+
+
+def test_the_same_pool_for_another_gain_is_said() -> None:
+    slower = tuple(replace(told, speedup=told.speedup * 0.6) for told in GAINS)
+    (said,) = _conclusions(BEFORE, _run(*slower))
+    assert said.startswith("io: held. io: use 4 threads, 2.1")
+    assert said.endswith("Its speed-up did not hold: 3.50 times before.")
+
+
 def test_too_little_evidence_is_why_nothing_is_concluded_any_more() -> None:
     """And not a change."""
     (said,) = _conclusions(BEFORE, _run(*(replace(told, rounds=1) for told in GAINS), trials=1))

@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..comparison import OPEN, Comparison, Ratio, names
+from ..comparison import FASTER, OPEN, SLOWER, Compared, Comparison, Ratio, names
 from ..evidence import Run
 from ..interleaved import DIFFERENT, NOT_COMPARED
 from ..journal import Record
 from ..summary import headline
 from ..verdict import NOT_ENOUGH, Verdict, decide
-from ..wording import factor, seconds
+from ..wording import factor, pool_name, seconds
 from . import page as pages
 from .text import one_line, shorten
 
@@ -78,19 +78,39 @@ def conclusions(before: Run, after: Run, comparison: Comparison) -> Iterator[str
         if new is None:
             yield f"{workload}: not measured again."
         elif _choice(old) == _choice(new):
-            yield f"{workload}: held. {headline(new)}"
+            yield f"{workload}: held. {headline(new)}{_shift(old, comparison)}"
         else:
-            yield f"{workload}: changed. Before: {headline(old)} Now: {headline(new)} {_why(new, comparison)}"
+            yield f"{workload}: changed. Before: {headline(old)} Now: {headline(new)} {_why(old, new, comparison)}"
 
 
 def _choice(verdict: Verdict) -> tuple[str, str | None]:
     return verdict.decision, None if verdict.chosen is None else verdict.chosen.name
 
 
-def _why(new: Verdict, comparison: Comparison) -> str:
+def _recommended(verdict: Verdict, comparison: Comparison) -> Compared | None:
+    """What became of the pool that was recommended."""
+    if verdict.chosen is None:
+        return None
+    cell = verdict.chosen.cell
+    pool = f"{pool_name(cell['backend'], cell['workers'])} {verdict.chosen.variant}".rstrip()
+    return next((each for each in comparison.cells if (each.workload, each.pool) == (verdict.workload, pool)), None)
+
+
+def _shift(old: Verdict, comparison: Comparison) -> str:
+    """The same pool may be recommended for another gain."""
+    found = _recommended(old, comparison)
+    if old.chosen is None or found is None or found.speedup is None or found.speedup.verdict not in (FASTER, SLOWER):
+        return ""
+    return f" Its speed-up did not hold: {factor(old.chosen.speedup.estimate)} times before."
+
+
+def _why(old: Verdict, new: Verdict, comparison: Comparison) -> str:
+    found = _recommended(old, comparison)
+    if found is not None and found.speedup is not None and not math.isfinite(found.speedup.estimate):
+        return f"Of {found.pool} there is no speed-up to compare: {found.speedup.why}."
     kinds = list(dict.fromkeys(change.kind for change in comparison.changes))
     cells = [each for each in comparison.cells if each.workload == new.workload and each.speedup is not None]
-    if any(each.speedup is not None and each.speedup.verdict in ("faster", "slower") for each in cells):
+    if any(each.speedup is not None and each.speedup.verdict in (FASTER, SLOWER) for each in cells):
         said = f"{' and '.join(kinds)} changed" if kinds else "nothing that is known of changed but the hour"
         return f"Its speed-ups are not what they were: {said}."
     if new.decision == NOT_ENOUGH:
