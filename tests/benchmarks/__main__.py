@@ -6,14 +6,15 @@ import importlib
 import sys
 from pathlib import Path
 
+from .asked import asked
 from .figure import Figure
 
 
 def main() -> int:
     """Print one line a figure; the exit status says whether all bars were reached."""
-    names = sys.argv[1:] or sorted(path.stem for path in Path(__file__).parent.glob("bench_*.py"))
+    known = sorted(path.stem for path in Path(__file__).parent.glob("bench_*.py"))
     missed = 0
-    for name in names:
+    for name in asked(known, "benchmark"):
         figures: list[Figure] = importlib.import_module(f"{__package__}.{name}").run()
         for figure in figures:
             print(figure, flush=True)

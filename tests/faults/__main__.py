@@ -6,6 +6,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator
 
+from ..benchmarks.asked import asked
 from ..benchmarks.figure import Figure
 from . import configurations, hostile_rows, journals, kills
 
@@ -54,13 +55,8 @@ ROWS: dict[str, Callable[[int], Iterator[Figure]]] = {
 
 def main() -> int:
     """Print one line a figure; the exit status says whether all bars were reached."""
-    names = sys.argv[1:] or list(ROWS)
-    unknown = [name for name in names if name not in ROWS]
-    if unknown:
-        print(f"error: there is no row {unknown[0]!r}; here are {', '.join(ROWS)}", file=sys.stderr)
-        return 2
     seed, missed = random.randrange(10**6), 0
-    for name in names:
+    for name in asked(ROWS, "row"):
         for figure in ROWS[name](seed):
             print(figure, flush=True)
             missed += not figure.reached

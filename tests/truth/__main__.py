@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pipeline import environment
 
+from ..benchmarks.asked import asked
 from . import comparison_rows, live, peer_rows, scaling_rows, simulated
 from .row import Row, table
 
@@ -36,13 +37,8 @@ measure workloads whose answer is known, on the machine that the section names. 
 
 def main() -> int:
     """Take the sections that were named, all of them otherwise; the exit status says whether every bar was met."""
-    names = sys.argv[1:] or list(SECTIONS)
-    unknown = [name for name in names if name not in SECTIONS]
-    if unknown:
-        print(f"error: there is no section {unknown[0]!r}; here are {', '.join(SECTIONS)}", file=sys.stderr)
-        return 2
     missed = 0
-    for name in names:
+    for name in asked(SECTIONS, "section"):
         rows = []
         for row in _taken(name):
             print(row, flush=True)
