@@ -62,8 +62,12 @@ def _seen(threads: Candidate) -> str:
 def _takes_turns(threads: Candidate) -> bool:
     """Whether there is a GIL, and one core's worth of work is done at a time."""
     used = threads.evidence.cores_used("cell")
-    has_gil = all(trial["arms"]["cell"]["interpreter"]["gil"] for trial in threads.evidence.trials)
-    return has_gil and used is not None and 0.9 < used < NO_GAIN
+    return has_gil(threads.evidence) and used is not None and 0.9 < used < NO_GAIN
+
+
+def has_gil(evidence: Evidence) -> bool:
+    """Whether the interpreter of a cell's trials lets one thread at a time run Python code."""
+    return all(trial["arms"]["cell"]["interpreter"]["gil"] for trial in evidence.trials)
 
 
 def _is_shared(run: Run, threads: Candidate) -> bool:

@@ -56,11 +56,20 @@ def find_cells(run: Run, which: Which) -> list[Record]:
 def _meant(run: Run, statement: Statement) -> Iterator[tuple[Record, Record | None]]:
     for cell in find_cells(run, statement.cell):
         if statement.over is None:
-            yield cell, None
+            yield cell, _own_loop(run, cell) if statement.quantity == SPEEDUP else None
             continue
         for over in find_cells(run, statement.over):
             if _are_alike(statement, cell, over):
                 yield cell, over
+
+
+def _own_loop(run: Run, cell: Record) -> Record | None:
+    """The plain loop of the cell's interpreter, where that is not the anchor's: what it is slower by is no pool's."""
+    if cell["python"] is None:
+        return None
+    same = ("anchor", "kind", "python", "env")
+    loops = (each for each in run.cells if each["backend"] == "serial")
+    return next((each for each in loops if all(each.get(key) == cell.get(key) for key in same)), None)
 
 
 def _are_alike(statement: Statement, cell: Record, over: Record) -> bool:
@@ -75,6 +84,9 @@ def _are_alike(statement: Statement, cell: Record, over: Record) -> bool:
 
 
 def _judge(run: Run, statement: Statement, cell: Record, over: Record | None) -> Judged:
+    if statement.quantity == SPEEDUP and over is None and cell["python"] is not None:
+        why = f"the plain loop of {cell['python']} was not measured; backend=serial among the backends does that"
+        return Judged(statement, OPEN, None, why, cell)
     sides = [cell] if over is None else [cell, over]
     found = [_estimate(run, statement.quantity, each, ALPHA / len(sides)) for each in sides]
     ratio = found[0] if over is None else _divide(found[0], found[1])

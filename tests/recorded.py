@@ -56,6 +56,8 @@ class Told:
     repeat: int = 1
     options: Mapping[str, Any] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
+    python: str | None = None
+    gil: bool = True
     failure: str | None = None
     reason: str = "ValueError: no luck"
     traceback: str | None = TRACEBACK
@@ -133,7 +135,7 @@ def tell(*works: Work, name: str, command: str, finished: bool) -> Iterator[Reco
 
 def _cell(work: Work, number: int, told: Told) -> Cell:
     workload = Workload(work.name, "work.py:work", None, work.available, {"number": number}, "auto", "auto", None)
-    return Cell(workload, told.backend, told.workers, dict(told.options), dict(told.env), None)
+    return Cell(workload, told.backend, told.workers, dict(told.options), dict(told.env), told.python)
 
 
 def _preflight(work: Work, cell: Cell) -> Record:
@@ -171,7 +173,7 @@ def _trial(work: Work, cell: Cell, told: Told, trial: int) -> Record:
     orders = [rng.sample(["anchor", "cell"], 2) for _ in range(told.rounds)]
     arms = {
         "anchor": _arm(anchor, work, 1, {}),
-        "cell": _arm(batches, work, told.workers, told.options),
+        "cell": _arm(batches, work, told.workers, told.options) | {"interpreter": {**_INTERPRETER, "gil": told.gil}},
     }
     if trial == 0 and arms["cell"]["batch_s"]:
         for arm, workers in ((arms["anchor"], 1), (arms["cell"], told.workers)):

@@ -144,6 +144,28 @@ def test_a_claim_is_held_against_every_variant_and_pairs_differ_in_nothing_else(
     assert all(each.cell and each.over and each.cell["env"] == each.over["env"] for each in judged)
 
 
+def test_another_interpreter_is_held_against_its_own_plain_loop() -> None:
+    """What it is slower by than the one of the command says nothing of its threads; nothing does without that loop."""
+    threads = Told("thread", 4, 0.8, trials=14, python="python3.13t", gil=False)
+    loop = Told("serial", 1, 0.4, trials=14, python="python3.13t", gil=False)
+    (made,) = claims(FASTER).statements
+    (judged,) = judge(io(threads, loop), made)
+    assert (judged.verdict, judged.over and judged.over["backend"]) == (HOLDS, "serial")
+    assert judged.found
+    assert judged.found.estimate == pytest.approx(2, rel=0.05)
+    (without,) = judge(io(threads), made)
+    assert (without.verdict, without.found) == (OPEN, None)
+    assert "the plain loop of python3.13t was not measured" in without.why
+
+
+def test_a_table_says_that_an_interpreter_has_no_gil() -> None:
+    """Beside what becomes of its threads there."""
+    statement = {**FASTER, "quantity": "cores_used", "above": None, "below": 1.1}
+    run = io(*(Told("thread", 4, 2.0, trials=14, python=f"python{gil}", gil=gil) for gil in (True, False)))
+    (table,) = shown.make_tables(held(run, claims(statement)))
+    assert ["free-threaded" in row.note for row in table.table.rows] == [False, True]
+
+
 def test_a_workload_is_meant_by_its_name_and_as_many_params_as_are_given() -> None:
     works = [
         Work([Told("thread", 4, speedup, trials=14)], name=f"io number={n}") for n, speedup in ((0, 2.0), (1, 1.0))

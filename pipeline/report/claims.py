@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from .. import gil
 from ..claims import CORES, SPEEDUP, Claims, Statement, Which
 from ..evidence import Run
 from ..journal import Record
@@ -66,11 +67,17 @@ def _row(run: Run, judged: Judged) -> Row:
         if found.low > 0 and found.high < math.inf:
             interval = f"{say(found.low)} to {say(found.high)}"
             mark = "" if found.beyond_these_trials or judged.why else f" {DAGGER}"
-    note = first_line(judged.why)
+    note = first_line(judged.why) or _without_gil(run, judged.cell)
     if judged.verdict == MISSING and statement.words:
         note = f"This measures it: python -m pipeline {statement.words}"
     texts = (statement.says, statement.figure, _compared(run, judged), here, interval, f"{judged.verdict}{mark}")
     return Row(tuple(map(_text, texts)), "missing" if judged.verdict == MISSING else "", _text(note))
+
+
+def _without_gil(run: Run, cell: Record | None) -> str:
+    if cell is None or cell["backend"] != "thread" or gil.has_gil(run.evidence[cell["id"]]):
+        return ""
+    return "This Python is free-threaded: it has no GIL, and its threads run Python code at the same time."
 
 
 def _compared(run: Run, judged: Judged) -> str:
