@@ -6,11 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from . import statistics
+from . import one_job, statistics
 from .attribution import attribute
 from .evidence import Evidence, Run
 from .journal import Record
-from .plan import ALPHA
 from .playoff import Candidate
 from .statistics import Speedup
 from .wording import megabytes, seconds, times
@@ -64,30 +63,6 @@ class Podium:
     broken: tuple[str, ...]
 
 
-def pays_from_tasks(chosen: Candidate, tasks: int) -> int | None:
-    """From how many tasks on a pool that is opened for them alone is faster than a loop; `None` where it never is.
-
-    n tasks take n t in a loop, and in the pool what it takes `once_s` and then n b, but c t at the least, where one
-    worker has a chunk of c; t and b are the time of the measured batch per task in the loop and in the pool.
-    """
-    serial_s, batch_s = chosen.evidence.middle("anchor", "batch_s"), chosen.evidence.middle("cell", "batch_s")
-    if not serial_s or batch_s is None or batch_s >= serial_s:
-        return None
-    opening_s, loop_s, chunk = once_s(chosen), serial_s / tasks, chosen.cell["options"].get("chunksize")
-    least = chunk if isinstance(chunk, int) else 1  # automatic ones get smaller with fewer tasks
-    return math.floor(max(opening_s / loop_s + least, opening_s / (loop_s - batch_s / tasks))) + 1
-
-
-def once_s(chosen: Candidate) -> float:
-    """Seconds that a pool takes once: to open and close it, and for its first batch beyond what later ones take."""
-    evidence = chosen.evidence
-    shutdown_s = evidence.middle("cell", "shutdown_s") or 0.0
-    first_s = [
-        (evidence.middle(arm, "cold_s") or 0.0) - (evidence.middle(arm, "batch_s") or 0.0) for arm in ("cell", "anchor")
-    ]
-    return chosen.startup_s + shutdown_s + max(0.0, first_s[0] - max(0.0, first_s[1]))
-
-
 def cost_and_gain(chosen: Candidate, preflight: Record, pays_from: int | None) -> list[str]:
     """What the recommended pool takes, and what for."""
     tasks = f"{preflight['tasks']:,} tasks"
@@ -97,12 +72,14 @@ def cost_and_gain(chosen: Candidate, preflight: Record, pays_from: int | None) -
     batch_s, serial_s = evidence.middle("cell", "batch_s"), evidence.middle("anchor", "batch_s")
     memory = "" if math.isinf(chosen.peak_rss_bytes) else f", and its peak memory is {megabytes(chosen.peak_rss_bytes)}"
     pays = "" if pays_from is None else f"; where it is opened for one job, that pays from {pays_from:,} such tasks on"
+    if pays_from is not None and pays_from > preflight["available"]:
+        pays += f", so not for these {preflight['available']:,}"
     if chosen.cell["workload"]["job"]:
-        pays = _pays_for_a_job(chosen)
+        pays = one_job.pays_or_not(chosen)
     gain = f"{times(speedup)} as fast, in {speedup.rounds} rounds of {speedup.trials} trials"
     said = [
         f"With {chosen.name} a batch of {tasks} takes {seconds(batch_s)}, in a loop {seconds(serial_s)}: {gain}.",
-        f"Opening, warming and closing the pool takes {seconds(once_s(chosen))} once{pays}{memory}.",
+        f"Opening, warming and closing the pool takes {seconds(one_job.once_s(chosen))} once{pays}{memory}.",
     ]
     changed = [f"env.{name}" for name in chosen.cell["env"]] + ["python"] * (chosen.cell["python"] is not None)
     if changed:
@@ -110,18 +87,6 @@ def cost_and_gain(chosen: Candidate, preflight: Record, pays_from: int | None) -
             f"The plain loop it is held against has none of {', '.join(changed)}: part of the gain may be theirs."
         )
     return said
-
-
-def _pays_for_a_job(chosen: Candidate) -> str:
-    """Whether the pool pays where it is opened for one job alone, end to end: the end of a sentence."""
-    parts = ("startup_s", "cold_s", "shutdown_s")
-    ratios = []
-    for trial in chosen.evidence.trials:
-        loop_s, pool_s = (sum(trial["arms"][arm][part] for part in parts) for arm in ("anchor", "cell"))
-        ratios.append([math.log(loop_s / pool_s)])
-    whole = statistics.speedup(ratios, ALPHA)
-    does = "pays" if whole.low > 1 else "does not pay" if whole.high < 1 else "may or may not pay"
-    return f"; opened for one such job it {does}: {times(whole)} as fast, all in all"
 
 
 def against_the_rest(run: Run, podium: Podium, margin: float) -> list[str]:

@@ -17,6 +17,7 @@ from .scope import competes_for_cores
 from .statistics import Speedup
 
 HOLDS, FAILS, OPEN, MISSING = "holds", "does not hold", "cannot be told here", "not measured here"
+VERDICTS = (HOLDS, FAILS, OPEN, MISSING)
 
 _IN_ROUNDS = {SPEEDUP, CORES}
 """Quantities that each round gives anew. Of the others, which hang on a start of the processes, a trial gives one."""

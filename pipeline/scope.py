@@ -10,6 +10,7 @@ from .evidence import Evidence, Flag, Run
 from .journal import Record
 from .playoff import Candidate, Stage
 from .thresholds import CPU_BOUND
+from .wording import joined
 
 
 def on_a_shared_machine(run: Run, candidates: Sequence[Candidate], stages: Sequence[Stage]) -> list[str]:
@@ -77,8 +78,7 @@ def _flagged(run: Run, candidates: Sequence[Candidate]) -> Iterator[str]:
     for name, restriction in _RESTRICTIONS.items():
         if name in seen:
             pools = list(dict.fromkeys(candidate.name for candidate, _ in seen[name]))
-            more = f" and {len(pools) - 1} more" if len(pools) > 1 else ""
-            yield f"What is said of {pools[0]}{more} {restriction} ({seen[name][0][1].detail})."
+            yield f"What is said of {joined(pools)} {restriction} ({seen[name][0][1].detail})."
 
 
 _RESTRICTIONS = {

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import because, flags, gil, playoff, scaling, scope, statistics
+from . import because, flags, gil, one_job, playoff, scaling, scope, statistics
 from .because import LeftOut, Podium
 from .evidence import Run
 from .journal import Record
@@ -117,9 +117,10 @@ def _decide(run: Run, anchor: Record) -> Verdict:
         return Verdict(workload, NOT_ENOUGH, unresolved=candidates, because=said, scaling=laws)
     tasks = run.preflights[anchor["id"]]["tasks"]
     # A job's batch is the job, whatever it makes of its inputs.
-    pays_from = None if anchor["workload"]["job"] else because.pays_from_tasks(podium.chosen, tasks)
+    pays_from = None if anchor["workload"]["job"] else one_job.pays_from_tasks(podium.chosen, tasks)
     said = (
         *because.cost_and_gain(podium.chosen, run.preflights[anchor["id"]], pays_from),
+        *one_job.quickest(candidates, podium.chosen, run.preflights[anchor["id"]]),
         *because.against_the_rest(run, podium, margin),
         *why,
         *left_out.all,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # a word or two needs no statistics at start
@@ -38,6 +38,12 @@ def pool_name(backend: str, workers: int) -> str:
     if workers == 1:
         return f"1 {one}"
     return f"{workers} {one}{'es' if one.endswith('s') else 's'}"
+
+
+def joined(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`; of more than four the first two, and how many more."""
+    *first, last = names if len(names) <= 4 else [*names[:2], f"{len(names) - 2} more"]
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def on_many_workers(cores: float) -> str:

@@ -57,6 +57,7 @@ class Told:
     options: Mapping[str, Any] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     python: str | None = None
+    startup_s: float | None = None
     gil: bool = True
     failure: str | None = None
     reason: str = "ValueError: no luck"
@@ -175,6 +176,8 @@ def _trial(work: Work, cell: Cell, told: Told, trial: int) -> Record:
         "anchor": _arm(anchor, work, 1, {}),
         "cell": _arm(batches, work, told.workers, told.options) | {"interpreter": {**_INTERPRETER, "gil": told.gil}},
     }
+    if told.startup_s is not None:
+        arms["cell"]["startup_s"] = told.startup_s
     if trial == 0 and arms["cell"]["batch_s"]:
         for arm, workers in ((arms["anchor"], 1), (arms["cell"], told.workers)):
             arm["spans"] = _spans(arm["batch_s"][0], work.tasks, workers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 from pipeline.evidence import Run
 from pipeline.verdict import NOT_ENOUGH, STAY_SERIAL, USE, Verdict, decide
 
+from . import recorded
+from .recorded import Told, Work
 from .truth.noise import lognormal
 from .truth.simulate import DEFAULT, simulate
 
@@ -96,6 +99,25 @@ def test_a_job_that_runs_once_is_told_from_how_many_tasks_on_a_pool_pays() -> No
     assert verdict.pays_from_tasks in {13, 14}
     assert verdict.to_json()["pays_from_tasks"] == verdict.pays_from_tasks
     assert any(f"pays from {verdict.pays_from_tasks} such tasks on" in said for said in verdict.because)
+
+
+def test_what_is_quickest_where_a_pool_is_opened_for_one_batch_alone_is_told() -> None:
+    """Where that is another one, and the trials show it: not where the loop is quicker, nor where they are few."""
+    heavy = Told("process", 8, 6.0, trials=14, startup_s=0.5)
+    (verdict,) = decide(recorded.run(Work([Told("thread", 8, 3.0, trials=14), heavy])))
+    assert verdict.chosen is not None
+    assert verdict.chosen.name == "8 processes"
+    (said,) = (each for each in verdict.because if "opened for one batch of 16 tasks alone" in each)
+    assert re.search(r"8 threads come first: 4\d\.\d ms \(.+\) from opening to closing; 8 processes take 52\d ms", said)
+    for other in (Told("thread", 8, 3.0, trials=14, startup_s=0.3), Told("thread", 8, 3.0, trials=4)):
+        (verdict,) = decide(recorded.run(Work([other, heavy])))
+        assert not any("come first" in each for each in verdict.because)
+
+
+def test_a_job_too_small_to_pay_for_the_pool_is_told_so() -> None:
+    (verdict,) = decide(recorded.run(Work([Told("process", 8, 6.0, trials=14, startup_s=0.5)])))
+    assert verdict.pays_from_tasks is not None
+    assert any(f"from {verdict.pays_from_tasks} such tasks on, so not for these 16" in each for each in verdict.because)
 
 
 def test_an_unfinished_play_off_leaves_its_rivals_open() -> None:

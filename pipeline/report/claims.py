@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .. import gil
 from ..claims import CORES, SPEEDUP, Claims, Statement, Which
 from ..evidence import Run
 from ..journal import Record
-from ..judgement import MISSING, Judged, find_cells, judge
+from ..judgement import MISSING, VERDICTS, Judged, find_cells, judge
 from ..wording import factor, megabytes, pool_name, seconds
 from .figures.bars import Bar, Chart
 from .summary_table import Column, Row, Table
@@ -49,13 +50,19 @@ def make_tables(run: Run) -> tuple[Held, ...]:
 
 
 def _hold(run: Run, claims: Claims) -> Held:
-    heads = ("Claim", claims.author, "Compared here", "Here", "95% interval", "Verdict")
+    heads = ("Claim", claims.author, "Here", "95% interval", "Verdict", "Compared here")
     judged = [each for statement in claims.statements for each in judge(run, statement)]
     rows = tuple(_row(run, each) for each in judged)
     columns = tuple(Column(_text(head[:1].upper() + head[1:]), numeric=False) for head in heads)
     table = Table(columns, rows, frozenset(), 0)
-    marked = any(row.texts[-1].endswith(DAGGER) for row in rows)
-    return Held(_text(claims.author), table, f"{MEANS} {_THESE_ONLY}" if marked else MEANS)
+    marked = any(DAGGER in text for row in rows for text in row.texts)
+    means = f"{_count(judged)} {MEANS}"
+    return Held(_text(claims.author), table, f"{means} {_THESE_ONLY}" if marked else means)
+
+
+def _count(judged: Sequence[Judged]) -> str:
+    counts = Counter(each.verdict for each in judged)
+    return "; ".join(f"{verdict}: {counts[verdict]}" for verdict in VERDICTS if counts[verdict]).capitalize() + "."
 
 
 def _row(run: Run, judged: Judged) -> Row:
@@ -70,7 +77,7 @@ def _row(run: Run, judged: Judged) -> Row:
     note = first_line(judged.why) or _without_gil(run, judged.cell)
     if judged.verdict == MISSING and statement.words:
         note = f"This measures it: python -m pipeline {statement.words}"
-    texts = (statement.says, statement.figure, _compared(run, judged), here, interval, f"{judged.verdict}{mark}")
+    texts = (statement.says, statement.figure, here, interval, f"{judged.verdict}{mark}", _compared(run, judged))
     return Row(tuple(map(_text, texts)), "missing" if judged.verdict == MISSING else "", _text(note))
 
 

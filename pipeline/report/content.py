@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
-from ..because import once_s
 from ..evidence import Run
+from ..one_job import once_s
 from ..playoff import Candidate
 from ..verdict import NOT_ENOUGH, STAY_SERIAL, Verdict
 from ..wording import factor, megabytes, on_many_workers, seconds

@@ -66,8 +66,9 @@ def draw(summary: pd.DataFrame, samples: pd.DataFrame, charts: Sequence[Chart]) 
             axes.set_gid(f"panel_{row * 2 + column}")
             axes.set_title(f"{shorten(chart.title, 30)}: {where}", pad=12, x=-(_LEFT_IN - 0.12) / _WIDTH_IN)
             _put_bars(axes, chart, seconds_s)
-    for number, line in enumerate(reversed(textwrap.wrap(_NOTE, int(total_width / 0.085)))):
-        y = (0.12 + number * 0.185) / total_height
+    lines = textwrap.wrap(_NOTE, int(total_width / 0.085))
+    for above, line in zip(range(len(lines) - 1, -1, -1), lines, strict=True):  # as they are read
+        y = (0.12 + above * 0.185) / total_height
         figure.text(left, y, line, size=SMALL_PT, color=MUTED, va="bottom")
     return figure
 
