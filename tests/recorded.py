@@ -76,6 +76,7 @@ class Work:
     available: int = 16
     computing: float = 0.9
     failure: str | None = None
+    about: str = ""
 
 
 def run(*works: Work, name: str = "recorded", command: str = "python -m pipeline -m", finished: bool = True) -> Run:
@@ -154,6 +155,7 @@ def _preflight(work: Work, cell: Cell) -> Record:
         warm_s=work.serial_s,
         task_s=work.serial_s / work.tasks,
         widest=work.tasks,
+        about=work.about,
         **common,
     )
 

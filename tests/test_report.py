@@ -113,7 +113,7 @@ def hostile() -> Files:
         *(Told("process", 2, 1.5, env={"A": text}, options={"chunksize": 1}) for text in (HOSTILE, "x")),
         Told("=cmd|x", 2, 1.2),
     ]
-    work = Work(cells, name=HOSTILE)
+    work = Work(cells, name=HOSTILE, about=HOSTILE)
     return dict(report.files(recorded.run(work, name=HOSTILE, command=f"python -m pipeline {HOSTILE}")))
 
 
@@ -386,6 +386,13 @@ def test_the_page_leads_with_the_verdict_and_ends_with_the_command(files: Files)
         ]
         assert places == sorted(places)
         assert page.rindex("python -m pipeline -m") > places[-1]
+
+
+def test_what_the_function_says_of_itself_stands_above_its_verdict() -> None:
+    drawn = dict(report.files(recorded.run(Work([Told("thread", 4, 2.0, trials=14)], about="Fetch a page."))))
+    for name in ("report.html", "report.md"):
+        page = content(drawn, name)
+        assert page.index("Fetch a page.") < page.index("Use 4 threads")
 
 
 def test_the_page_needs_nothing_from_elsewhere(files: Files, hostile: Files) -> None:

@@ -26,7 +26,7 @@ def run(workload: Workload, command: Message) -> Message:
     Returns:
         tasks, available, sample (how many, `None` for all), cold_s, warm_s, task_s (one task's mean time, `None`
         where nothing went through the map), widest (the largest number of inputs in one call of the map), called (see
-        `workload.Called`).
+        `workload.Called`), about (what the function says of itself).
 
     Raises:
         BadInput: something that has to travel cannot be pickled.
@@ -54,6 +54,7 @@ def run(workload: Workload, command: Message) -> Message:
         "task_s": sum(durations_s) / len(durations_s) if durations_s else None,
         "widest": max((len(call.notes) for call in spans.calls), default=0),
         "called": workload.called._asdict(),
+        "about": workload.about,
     }
 
 

@@ -6,7 +6,7 @@ import functools
 import inspect
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
@@ -20,6 +20,10 @@ class Map(Protocol):
     def __call__(self, function: Callable[[Any], Any], inputs: Sequence[Any], /) -> list[Any]:
         """The results, complete when it returns."""
         ...
+
+
+_LONGEST = 300
+"""Characters of what a function says of itself."""
 
 
 class Called(NamedTuple):
@@ -57,6 +61,16 @@ class Workload:
         if task is None:
             raise BadInput("workload.task is missing: write workload.task=module:function")
         return lambda: map_(task, inputs)
+
+    @property
+    def about(self) -> str:
+        """The first line of what the measured function says of itself; empty where it says nothing."""
+        function: Any = self.job or self.task
+        while isinstance(function, functools.partial):
+            function = function.func
+        with suppress(Exception):  # measured code may say that in any way
+            return (inspect.getdoc(function) or "").partition("\n")[0][:_LONGEST]
+        return ""
 
     def sampled(self, count: int | None) -> Workload:
         """The same workload over `count` of its inputs, spread evenly over them; all for `None`."""

@@ -50,7 +50,7 @@ def make_tables(run: Run) -> tuple[Held, ...]:
 
 
 def _hold(run: Run, claims: Claims) -> Held:
-    heads = ("Claim", claims.author, "Here", "95% interval", "Verdict", "Compared here")
+    heads = ("Claim", "Verdict", claims.author, "Here", "95% interval", "Compared here")
     judged = [each for statement in claims.statements for each in judge(run, statement)]
     rows = tuple(_row(run, each) for each in judged)
     columns = tuple(Column(_text(head[:1].upper() + head[1:]), numeric=False) for head in heads)
@@ -77,7 +77,7 @@ def _row(run: Run, judged: Judged) -> Row:
     note = first_line(judged.why) or _without_gil(run, judged.cell)
     if judged.verdict == MISSING and statement.words:
         note = f"This measures it: python -m pipeline {statement.words}"
-    texts = (statement.says, statement.figure, here, interval, f"{judged.verdict}{mark}", _compared(run, judged))
+    texts = (statement.says, f"{judged.verdict}{mark}", statement.figure, here, interval, _compared(run, judged))
     return Row(tuple(map(_text, texts)), "missing" if judged.verdict == MISSING else "", _text(note))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -44,6 +44,7 @@ class Headline:
     because: tuple[str, ...]
     scaling: tuple[str, ...]
     snippet: str
+    about: str
 
     @property
     def sentence(self) -> str:
@@ -100,7 +101,7 @@ def gather(
         measured_on=datetime.fromtimestamp(header["began"], UTC).strftime("%d %B %Y, %H:%M UTC"),
         machine=surroundings.where(run),
         unfinished=unfinished,
-        headlines=tuple(map(_headline, verdicts, snippets)),
+        headlines=tuple(map(_headline, verdicts, snippets, _abouts(run))),
         table=table,
         footnote=" ".join(
             filter(None, [these_trials.footnote(run, table.marked, marked), _on_many_workers(run, summary)])
@@ -128,7 +129,14 @@ def _on_many_workers(run: Run, summary: pd.DataFrame) -> str:
     return on_many_workers(min(run.room(cell).attainable_cores for cell in run.cells))
 
 
-def _headline(verdict: Verdict, snippet: str | None) -> Headline:
+def _abouts(run: Run) -> Iterator[str]:
+    """What each workload's function says of itself, which older journals do not tell."""
+    for cell in run.cells:
+        if cell["id"] == cell["anchor"]:
+            yield run.preflights.get(cell["id"], {}).get("about", "")
+
+
+def _headline(verdict: Verdict, snippet: str | None, about: str) -> Headline:
     answer, gain, cost, marked = _ANSWERS.get(verdict.decision, ""), "", "", False
     if verdict.nothing_ran:
         answer = "Nothing could be measured"
@@ -147,6 +155,7 @@ def _headline(verdict: Verdict, snippet: str | None) -> Headline:
     )
     return Headline(
         workload=one_line(verdict.workload),
+        about=one_line(about),
         decision=verdict.decision,
         answer=one_line(answer),
         gain=gain,

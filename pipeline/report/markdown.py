@@ -71,6 +71,8 @@ def _claims(report: Report) -> Iterator[str]:
 
 def _headline(headline: Headline) -> Iterator[str]:
     yield f"## {_text(headline.workload)}"
+    if headline.about:
+        yield _text(headline.about)
     yield f"**{_text(headline.sentence)}**"
     yield _list(headline.because)
     if headline.snippet:

@@ -58,7 +58,11 @@ def write_hostile(folder: Path) -> Path:
         *(Told("process", 2, 1.5, env={text: text}) for text in texts),
         Told(HOSTILE, 2, 1.2),
     ]
-    works = (Work(cells, name=HOSTILE), Work(cells[:1], name=LONG), Work(cells[:1], name="x", failure="failed"))
+    works = (
+        Work(cells, name=HOSTILE, about=HOSTILE),
+        Work(cells[:1], name=LONG, about=LONG),
+        Work(cells[:1], name="x", failure="failed"),
+    )
     command = f"python -m pipeline {HOSTILE} {LONG}"
     run, other = (recorded.run(*some, name=HOSTILE, command=command) for some in (works, works[:2]))
     unfinished = recorded.run(Work(cells[:1], name=HOSTILE), name=HOSTILE, command=command, finished=False)
