@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import __version__, subcommands
-from .errors import InputError, Interrupted
+from .errors import InputError, Interrupted, Senseless
 from .interruption import end_on_signals
 from .measuring import command_line, measure
 from .status import ALL_MEASURED, BAD_INPUT, OUR_BUG, SOME_NOT_MEASURED
-from .streams import NotWritable, tell, unheard, writing
+from .streams import PLAIN, NotWritable, refusal, tell, unheard, writing
 from .subcommands import Parser
 from .subcommands.report import draw
 
@@ -36,6 +36,9 @@ def run(words: Sequence[str]) -> int:
         by SIGHUP, SIGINT and SIGTERM.
     """
     logging.raiseExceptions = False  # a log that cannot be written, as on a full disk, has no traceback to show
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # not every encoding has a word for µs
     try:
         with end_on_signals():
             return _answer(words)
@@ -53,29 +56,44 @@ def _answer(words: Sequence[str]) -> int:
             return subcommands.run(words[0], words[1:])
         return _hydra_style(words)
     except InputError as error:
-        tell(f"error: {error}")
+        tell(f"error: {error}{_doubt() if isinstance(error, Senseless) else ''}")
         return BAD_INPUT
     except NotWritable as error:
-        tell(f"error: {error}; what was measured is kept: mend this and give the same command again")
+        said = "what was measured is kept: mend this and give the same command again"
+        tell(f"error: {error}; {said}{_doubt(error.__cause__)}")
         return SOME_NOT_MEASURED
+    except OSError as error:
+        tell(f"error: {refusal(error)}{_doubt(error)}")
+        return BAD_INPUT
     except KeyboardInterrupt:
         tell("interrupted")
         return 130
     except Exception:
-        tell(f"error: a bug of pipeline, not of yours; its traceback is {_keep_traceback()}")
+        kept = _keep_traceback()
+        where = f"this:\n{traceback.format_exc()}" if kept is None else f"in {kept}"
+        tell(f"error: a bug of pipeline, not of yours; its traceback is {where}")
         return OUR_BUG
 
 
-def _keep_traceback() -> str:
-    """Where the traceback is: in a file, or below where there is no place for one."""
+def _doubt(error: BaseException | None = None) -> str:
+    """Where to look if it was a bug of ours after all; nothing where it plainly was not."""
+    plainly = isinstance(error, OSError) and error.errno in PLAIN
+    kept = None if plainly else _keep_traceback()
+    return "" if kept is None else f"; if it is a bug of pipeline, its traceback is in {kept}"
+
+
+def _keep_traceback() -> str | None:
+    """The file that the traceback is in; `None` where there is no place for one."""
     import tempfile
 
     try:
-        with tempfile.NamedTemporaryFile("w", prefix="pipeline-bug-", suffix=".txt", delete=False) as stream:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="pipeline-bug-", suffix=".txt", delete=False, errors="backslashreplace"
+        ) as stream:
             traceback.print_exc(file=stream)
     except OSError:
-        return f"this:\n{traceback.format_exc()}"
-    return f"in {stream.name}"
+        return None
+    return stream.name
 
 
 def _make_parser() -> argparse.ArgumentParser:
@@ -121,9 +139,9 @@ def _hydra_style(words: Sequence[str]) -> int:
 
     loader = matrix.make_loader(given.config_dir, given.config_path)
     if given.help or given.hydra_help or given.cfg or given.info or given.shell_completion:
-        with suppress(BrokenPipeError), writing("standard output"):
+        with writing("standard output"), suppress(BrokenPipeError):
             _show(loader, given)
-            sys.stdout.flush()
+            print(end="", flush=True)
         return ALL_MEASURED
     from .request import Request
     from .validation import make_sweep

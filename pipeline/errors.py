@@ -11,6 +11,10 @@ class InputError(ValueError):
         super().__init__(" ".join("".join(each if each.isprintable() else " " for each in text).split()))
 
 
+class Senseless(InputError):
+    """A journal that is whole, and says what none of ours does; the cause is what went wrong over it."""
+
+
 class ClusterLost(Exception):
     """The cluster, or all its nodes, went while something was measured there; what was measured is kept."""
 

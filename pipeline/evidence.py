@@ -200,6 +200,17 @@ def variants(cells: Iterable[Record]) -> dict[str, str]:
     return found
 
 
+def begun(path: Path, records: Sequence[Record]) -> Record:
+    """The record that defines the run of a journal.
+
+    Raises:
+        InputError: there is none, as where it was killed before it wrote one.
+    """
+    if not records or records[0]["kind"] != "run" or not set(records[0]) >= _HEADER:
+        raise InputError(f"{path}: its first line does not begin a run; run the command that made it again")
+    return records[0]
+
+
 @dataclass(frozen=True)
 class Run:
     """A run as its journal tells it: the one thing that tables, verdict and report are functions of."""
@@ -214,9 +225,8 @@ class Run:
             InputError: it is no journal, is damaged, or nothing began in it.
         """
         records, lost = journal.salvage(path) if damaged else (journal.read(path), [])
-        if not records or records[0]["kind"] != "run" or not set(records[0]) >= _HEADER:
-            raise InputError(f"{path}: its first line does not begin a run; run the command that made it again")
-        header = {**records[0], "lost_lines": lost} if lost else records[0]
+        header = begun(path, records)
+        header = {**header, "lost_lines": lost} if lost else header
         return cls(hardware.apart((header, *records[1:])))
 
     @cached_property

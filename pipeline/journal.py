@@ -21,7 +21,7 @@ from typing import Any, Self
 
 from . import lock
 from .compact import Compactor
-from .errors import InputError
+from .errors import InputError, Senseless
 
 SCHEMA = 4
 """The form of the records. 1: the first. 2: records of play-offs, instrumented batches, and the machine's counters and
@@ -36,6 +36,8 @@ _SEAL_BYTES = len(b',"crc":"00000000"}\n')
 _AT_ONCE_BYTES = 1 << 16
 """So many are parsed together: enough for keys to be shared, and few enough to stay in a cache."""
 _CHUNK_BYTES = 1 << 20
+_LONGEST = 200
+"""Characters that are told of what went wrong."""
 
 
 class Journal:
@@ -256,7 +258,7 @@ def _check(record: Any, number: int, sealed: bool) -> Record | _Damage:
 
 @contextmanager
 def doubting(*paths: Path) -> Iterator[None]:
-    """Blame what goes wrong over journals on them where they have lines of before there were seals.
+    """Blame what goes wrong over journals on them: anybody may have written what they say.
 
     Raises:
         InputError: it did.
@@ -265,14 +267,16 @@ def doubting(*paths: Path) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+        what = f"{type(error).__name__}: {error}"[:_LONGEST]
         for path in paths:
             if any(isinstance(found, dict) and found["schema"] < _SEALED_SINCE for _, found in _read_lines(path)):
                 raise InputError(
-                    f"{path} is damaged ({type(error).__name__}: {error}); it is of a version that kept no checksums, "
-                    "so nothing tells where; measure again with fresh=true"
+                    f"{path} is damaged ({what}); it is of a version that kept no checksums, so nothing tells where; "
+                    "measure again with fresh=true"
                 ) from error
-        raise
+        named = " or ".join(dict.fromkeys(map(str, paths)))
+        raise Senseless(f"{named} cannot be made sense of ({what}); measure again with fresh=true") from error
 
 
 def torn_bytes(path: Path) -> int:

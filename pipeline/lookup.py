@@ -11,6 +11,8 @@ from .outputs import JOURNAL
 
 OUTPUT = Path("outputs")
 """Where runs are looked for by their names."""
+_LONGEST = 300
+"""Characters of a path to a run."""
 WAYS = "write a run's folder, a version's, NAME@latest, NAME@-1 for the one before it, or NAME@VERSION"
 
 
@@ -23,7 +25,7 @@ def find(word: str, output: Path = OUTPUT) -> Path:
     Raises:
         InputError: there is none.
     """
-    path = Path(word)
+    path, word = Path(word), word[:_LONGEST]
     if path.exists():
         return _newest(path, word)
     name, at, which = word.rpartition("@")
@@ -53,7 +55,8 @@ def _newest(path: Path, word: str) -> Path:
     if path.name == JOURNAL:
         return path.parent
     if path.is_file():  # `latest`, where the system has no links
-        path = path.parent / path.read_text(encoding="utf-8").strip()
+        with path.open(encoding="utf-8", errors="replace") as stream:
+            path = path.parent / stream.readline(_LONGEST).strip()
     runs = [path] if path.joinpath(JOURNAL).is_file() else _runs(path)
     if not runs:
         raise InputError(f"{word}: there is no {JOURNAL} in it, nor below; {WAYS}")

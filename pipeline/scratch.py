@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .bench.folders import remove
+from .errors import InputError
 
 try:
     import fcntl
@@ -27,7 +28,11 @@ def scratch_folder() -> Iterator[Path]:
     The lock is the kernel's, so it tells whether a session lives also where process numbers would not, as in another
     container with the same /tmp.
     """
-    _remove_forsaken(Path(tempfile.gettempdir()))
+    try:
+        place = tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise InputError(f"{error.strerror}; set TMPDIR to a folder that can be written") from None
+    _remove_forsaken(Path(place))
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     try:
         with (folder / f"{_HELD}-soon").open("wb") as stream:

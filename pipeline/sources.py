@@ -32,10 +32,17 @@ def resolve(reference: str | None, folder: Path) -> str | None:
     if not place.endswith(".py"):
         return reference
     ours = ROOT / place
-    path = ours if not place.startswith(("./", "../")) and ours.is_file() else folder / place
-    if not path.is_file():
+    path = ours if not place.startswith(("./", "../")) and _is_file(ours) else folder / place
+    if not _is_file(path):
         raise InputError(f"{reference}: there is no file {place} in {folder}; check the path, or start elsewhere")
     return f"{path.resolve()}:{name}"
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # no file can have such a name, or it is none of the user's
+        return False
 
 
 def describe(workload: Workload, folder: Path) -> dict[str, Any]:
@@ -71,7 +78,8 @@ def digests(sweep: Sweep, folder: Path, path: list[str]) -> dict[str, str]:
 
 def _digest(file: Path, place: str) -> str:
     parts = 0 if place.endswith(".py") else place.count(".") + (file.name == "__init__.py")
-    files = [file] if parts == 0 else sorted(file.parents[parts - 1].rglob("*.py"))
+    # An editor's lock is a link to nowhere, `.#name.py`.
+    files = [file] if parts == 0 else sorted(filter(Path.is_file, file.parents[parts - 1].rglob("*.py")))
     whole = hashlib.sha256()
     for each in files:
         whole.update(each.relative_to(file.parents[max(parts - 1, 0)]).as_posix().encode())

@@ -10,14 +10,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from .errors import InputError
 from .wording import clean
 
-_USERS_TO_MEND = {
+PLAIN = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO),  # a disk that is full, or no good
-    *(errno.EACCES, errno.EPERM),
+    *(errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP),
     *(errno.EEXIST, errno.EISDIR, errno.ENOTDIR),  # something else stands where a file or folder of ours belongs
 }
-"""What the system says when files cannot be written, and no line of ours could change it."""
+"""What the system says where no line of ours could change it: nobody needs a traceback then."""
+_LONGEST = 500
+"""Characters of a path that are said."""
 
 
 @contextmanager
@@ -47,13 +50,17 @@ class NotWritable(Exception):
 
 @contextmanager
 def writing(place: str | Path) -> Iterator[None]:
-    """Tell a full disk and the like from bugs of ours; `place` is said where the system does not say which file."""
+    """Tell what the system refuses from bugs of ours; `place` is said where it does not say which file."""
     try:
         yield
     except OSError as error:
-        if error.errno not in _USERS_TO_MEND:
-            raise
-        raise NotWritable(f"{error.filename or place}: {error.strerror}") from error
+        raise NotWritable(refusal(error, place)) from error
+
+
+def refusal(error: OSError, place: str | Path = "") -> str:
+    """What the system refuses, and why, in one line."""
+    said = (str(error.filename or place)[:_LONGEST], str(error.strerror or error or type(error).__name__))
+    return str(InputError(": ".join(filter(None, said))))
 
 
 def say(text: str) -> None:

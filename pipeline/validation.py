@@ -16,7 +16,7 @@ from .cells import Cell, Json, Measure, Sweep, Workload, unique
 from .claims import Claims
 from .claims_made import make_claims
 from .errors import InputError
-from .values import known, mapping, number, one_of, plain, size, text, truth, whole
+from .values import known, mapping, number, one_of, plain, seconds, size, text, truth, whole
 from .wording import nearest
 
 _LONGEST_NAME = 100
@@ -87,12 +87,17 @@ def _make_cell(config: Mapping[str, Json], pickled: str | None) -> Cell:
     if not isinstance(takes, list) or not all(each in ("workers", *_BACKEND_OPTIONS) for each in takes):
         raise InputError(f"backend.takes={takes} is no list of what a backend takes: workers, {', '.join(backend)}")
     pickles, clustered = (truth(f"backend.{key}", backend.pop(key)) for key in ("pickles", "clustered"))
-    chunk_s = number("backend.chunk_s", backend.pop("chunk_s"), above=0)
+    chunk_s = seconds("backend.chunk_s", backend.pop("chunk_s"))
     workers = whole("workers", config["workers"], least=1)
     for key, value in backend.items():
         if key in takes:
             _BACKEND_OPTIONS[key](f"backend.{key}", value)
     env = mapping("env", config["env"])
+    if "TMPDIR" in env:
+        raise InputError(
+            f"env.TMPDIR={env['TMPDIR']}: each trial has a folder for temporary files of its own; set TMPDIR for the "
+            "command, and these folders are made there"
+        )
     return Cell(
         workload=_make_workload(config["workload"], pickled),
         backend=name,
@@ -135,10 +140,10 @@ def _make_measure(config: Mapping[str, Json]) -> Measure:
     memory = config.get("memory", "auto")
     return Measure(
         target=number("measure.target", config["target"], above=0, below=1),
-        budget_s=number("measure.budget_s", config["budget_s"], above=0),
+        budget_s=seconds("measure.budget_s", config["budget_s"]),
         trials=whole("measure.trials", config["trials"], least=1),
         max_rounds=whole("measure.max_rounds", config["max_rounds"], least=1),
-        timeout_s=number("measure.timeout_s", config["timeout_s"], above=0),
+        timeout_s=seconds("measure.timeout_s", config["timeout_s"]),
         cold=truth("measure.cold", config["cold"]),
         memory=None if memory == "auto" else size("measure.memory", memory, least=_LEAST_MEMORY_BYTES, or_else="auto"),
     )

@@ -19,6 +19,8 @@ _UNITS = {"": 1} | {
     for suffix, base in (("", 1000), ("i", 1024))
 }
 
+_MOST_S = 1e9
+
 
 def known(config: Json, keys: set[str], prefix: str, optional: Iterable[str] = ()) -> None:
     """A mapping with all of `keys`, and no others but the `optional` ones; `prefix` is how its keys are written."""
@@ -49,6 +51,13 @@ def number(key: str, value: Json, above: float, below: float = math.inf) -> floa
         example = 10 if below == math.inf else (above + below) / 20
         raise InputError(f"{key}={value} is not a number {span}; write one, as in {key}={example:g}")
     return float(value)
+
+
+def seconds(key: str, value: Json) -> float:
+    """A time above none, and not so long that the system could not wait for it."""
+    if isinstance(value, int | float) and _MOST_S < value < math.inf:
+        raise InputError(f"{key}={value} is more than {_MOST_S:g} seconds; write fewer, as in {key}=10")
+    return number(key, value, above=0)
 
 
 def size(key: str, value: Json, least: int, or_else: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,9 @@ import yaml
 
 from pipeline import command, subcommands
 
+from . import recorded
 from .conftest import LEAST, ROOT, Command, Finished
+from .recorded import Told, Work
 
 WriteModule = Callable[[str, str], Path]
 
@@ -366,6 +369,8 @@ def test_a_folder_of_ones_own_adds_to_the_configurations(pipeline: Command, tmp_
     assert list(verdicts(done)) == ["nap"]
 
 
+LONG = "long" * 75
+"""No file can have such a name."""
 BAD = [
     (["workload=ioo"], ["workload=ioo", "did you mean io?"]),
     (["backend=proces"], ["backend=proces", "did you mean process?"]),
@@ -397,6 +402,13 @@ BAD = [
     (["report"], ["required: RUN"]),
     (["report", "nowhere"], ["nowhere", "a run's folder"]),
     (["--config-dir", "nowhere"], ["nowhere", "no such folder"]),
+    (["report", LONG], [LONG, "File name too long"]),
+    (["--config-dir", LONG], [LONG, "File name too long"]),
+    (["workload=function", f"workload.task={LONG}.py:f"], [LONG, "no file"]),
+    (["report", "mine.pyc"], ["mine.pyc", "no journal.jsonl"]),
+    (["reproduce", "killed"], ["killed/journal.jsonl", "does not begin a run"]),
+    (["measure.timeout_s=1e11"], ["measure.timeout_s=1", "1e+09 seconds"]),
+    (["+env.TMPDIR=/tmp"], ["env.TMPDIR=/tmp", "set TMPDIR for the command"]),
 ]
 
 
@@ -407,6 +419,9 @@ def test_bad_input_gets_one_line(
     """The value, the reason and the remedy; exit status 2; nothing measured, no traceback."""
     user_module("mine", MINE)
     user_module("broken", "1 / 0\n")
+    pipeline.folder.joinpath("mine.pyc").write_bytes(bytes(range(256)))
+    pipeline.folder.joinpath("killed").mkdir()
+    pipeline.folder.joinpath("killed", "journal.jsonl").touch()  # before its first record
     done = pipeline(*words)
     assert done.status == 2, done.err
     (line,) = [line for line in done.err.splitlines() if not line.startswith("looking at")]
@@ -518,19 +533,98 @@ def test_what_stands_in_the_reports_way_is_named(pipeline: Command, name: str) -
     assert (run / "journal.jsonl").read_bytes() == journal
 
 
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (ZeroDivisionError("ours"), 70, "a bug of pipeline, not of yours; its traceback is in {}"),
+        (
+            FileNotFoundError(2, "No such file or directory", "ours"),
+            2,
+            "ours: No such file or directory; if it is a bug of pipeline, its traceback is in {}",
+        ),
+        (
+            OSError(24, "Too many open files"),
+            2,
+            "Too many open files; if it is a bug of pipeline, its traceback is in {}",
+        ),
+        (ConnectionError(), 2, "ConnectionError; if it is a bug of pipeline, its traceback is in {}"),
+        (PermissionError(13, "Permission denied", "theirs"), 2, "theirs: Permission denied"),
+    ],
+)
 def test_a_bug_of_ours_has_its_traceback_in_a_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+    status: int,
+    said: str,
 ) -> None:
-    """Errors of the system that are no fault of a disk count as such."""
+    """What the system refuses may be one, unless it plainly is not."""
 
     def fail(_name: str, _words: object) -> int:
-        raise FileNotFoundError(2, "No such file or directory", "something.of.ours")
+        raise error
 
     monkeypatch.setattr(subcommands, "run", fail)
     monkeypatch.setattr(logging, "raiseExceptions", True)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    assert command.run(["report"]) == 70
-    (kept,) = tmp_path.iterdir()
-    assert kept.name.startswith("pipeline-bug-")
-    assert "something.of.ours" in kept.read_text()
-    assert capsys.readouterr().err == f"error: a bug of pipeline, not of yours; its traceback is in {kept}\n"
+    assert command.run(["report"]) == status
+    kept = list(tmp_path.iterdir())
+    assert len(kept) == said.count("{}")
+    for each in kept:
+        assert each.name.startswith("pipeline-bug-")
+        assert type(error).__name__ in each.read_text()
+    assert capsys.readouterr().err == f"error: {said.format(*kept)}\n"
+
+
+def test_no_place_for_temporary_files_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither for what is measured nor for a traceback."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", list)
+    assert command.run([*TINY, *LEAST]) == 2
+    assert re.fullmatch(r"error: No usable temporary directory found in .*; set TMPDIR .*\n", capsys.readouterr().err)
+
+
+def test_what_an_encoding_has_no_word_for_is_said_otherwise(pipeline: Command) -> None:
+    """Microseconds, the mark of many workers, names of folders."""
+    cells = [Told(workers=2, speedup=1.9), Told(workers=64)]
+    recorded.write(pipeline.folder / "\u2191\udcff", recorded.run(Work(cells, name="\u4e2d", serial_s=2e-5)))
+    done = _in_a_shell(pipeline, 'PYTHONIOENCODING=ascii "$@"', "report", "\u2191\udcff")
+    assert (done.status, done.err) == (0, "")
+    assert r"\u4e2d: " in done.out
+    assert r"\u2191" in done.out
+
+
+def test_a_package_is_measured_while_an_editor_has_a_file_of_it_open(
+    pipeline: Command, user_module: WriteModule
+) -> None:
+    """Its lock leads nowhere; and a folder may have a name that ends like a file's."""
+    user_module("kit/__init__", "")
+    user_module("kit/tasks", "def task(x): return x\n")
+    pipeline.folder.joinpath("kit", ".#tasks.py").symlink_to("somebody@host.1:2")
+    pipeline.folder.joinpath("kit", "folder.py").mkdir()
+    done = pipeline("workload=function", "workload.task=kit.tasks:task", "workload.inputs=2", *LEAST)
+    assert done.status == 0, done.err
+    assert done.records("run")[0]["definition"]["sources"].keys() == {"kit.tasks:task"}
+
+
+@pytest.mark.parametrize(("travels", "status"), [(True, 0), (False, 2)])
+def test_an_input_need_not_be_able_to_say_itself(
+    pipeline: Command, user_module: WriteModule, travels: bool, status: int
+) -> None:
+    """It is only said where it cannot travel, by its type then."""
+    user_module(
+        "mute",
+        "class Mute:\n"
+        f"    held = {'None' if travels else 'lambda: None'}\n"
+        "    def __init__(self): self.held = type(self).held\n"
+        "    def __repr__(self): raise RuntimeError('no words')\n"
+        "inputs = [Mute(), Mute()]\n"
+        "def task(x): return 1\n",
+    )
+    words = ("workload=function", "workload.task=mute:task", "workload.inputs=mute:inputs", "backend=process")
+    done = pipeline(*words, "workers=2", *LEAST)
+    assert done.status == status, done.err
+    assert ("workload.inputs: number 0, a Mute, cannot be sent to another process" in done.err) != travels

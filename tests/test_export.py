@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -71,8 +71,51 @@ def test_a_form_that_there_is_not_is_one_line(exported: Command) -> None:
     assert len(done.err.splitlines()) == 1
 
 
-def test_a_place_that_cannot_be_written_is_one_line(exported: Command) -> None:
+@pytest.mark.parametrize("place", ["taken", ".", "..", f"{'x' * 240}.csv", f"{'x' * 300}.csv", "loop"])
+def test_a_place_that_cannot_be_written_is_one_line(exported: Command, place: str) -> None:
     exported.folder.joinpath("taken").mkdir()
-    done = exported("export", "run", "--format", "csv", "--output", str(Path("taken")))
-    assert done.status == 1
-    assert "Traceback" not in done.err
+    exported.folder.joinpath("loop").symlink_to("loop")
+    done = exported("export", "run", "--format", "csv", "--output", place)
+    assert done.status == 2
+    assert done.err.startswith(f"error: {place}: ")
+    assert done.err.endswith("; write another --output FILE\n")
+    assert done.err.count("\n") == 1
+
+
+def test_a_pipe_is_written_to_and_stays_one(exported: Command) -> None:
+    """As a device does: a file in its place would take it from everybody."""
+    pipe = exported.folder / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    done = exported("export", "run", "--format", "csv", "--output", "pipe")
+    assert done.status == 0, done.err
+    assert os.read(reader, 1 << 16).startswith(b"workload,")
+    os.close(reader)
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_link_is_followed_and_stays_one(exported: Command, is_there: bool) -> None:
+    """Whether it leads to a file already or not."""
+    link, file = exported.folder / "link.csv", exported.folder / "file.csv"
+    link.symlink_to("file.csv")
+    if is_there:
+        file.write_text("old")
+    assert exported("export", "run", "--format", "csv", "--output", "link.csv").status == 0
+    assert link.is_symlink()
+    assert file.read_text().startswith("workload,")
+
+
+@pytest.mark.parametrize(
+    ("redirected", "said"),
+    [(">/dev/full", "standard output: No space left on device"), (">&-", "standard output is closed")],
+)
+def test_output_that_goes_nowhere_is_one_line(exported: Command, redirected: str, said: str) -> None:
+    """It is all that there is: a status of 0 would say that it was kept."""
+    line = ["bash", "-c", f'"$@" {redirected}', "bash", *exported.line(("export", "run", "--format", "csv"))]
+    done = subprocess.run(
+        line, cwd=exported.folder, env=exported.environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {said}; write ")
+    assert done.stderr.count("\n") == 1

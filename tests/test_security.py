@@ -8,7 +8,9 @@ import html
 import io
 import json
 import os
+import re
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,11 +19,14 @@ from urllib.error import HTTPError
 
 import pytest
 
-from pipeline import display, evidence, outputs, report, streams
+from pipeline import command, display, evidence, outputs, report, streams
 from pipeline.bench.reference import load_module
 from pipeline.errors import InputError
+from pipeline.findings import Findings
 from pipeline.report import exports
+from pipeline.report.text import clean_run
 from pipeline.subcommands import reproduce
+from pipeline.summary import summary_text
 
 from . import recorded
 from .conftest import ROOT, Command
@@ -41,7 +46,9 @@ RISKY = {
     *("yaml.load", "yaml.unsafe_load", "yaml.full_load", "yaml.load_all"),
 }
 EVIL = (
-    *("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "=cmd|' /C calc'!A0"),
+    *("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "=cmd|' /C calc'!A0", "\n=1", " =1", "a;=cmd|' /C calc'!A0"),
+    *("a\n=1+1", "a; \t+1", "\uff1d1", "\uff0b1", "\uff0d1", "\uff20A1", "\u22121"),
+    *("1. one", "2) two", "- minus", "+ plus", "===", "- - -", "## head"),
     *("<script>alert(1)</script>", "'\"><img src=x onerror=alert(1)>", "</title></style></svg><script>x</script>"),
     *(
         "| a | b |",
@@ -54,8 +61,12 @@ EVIL = (
         "~~no~~",
     ),
     *("\x1b[31mred\x1b[0m", "\x1b]0;title\x07", "a\rb", "\x9b31m", "\u202egnirts", "\u2066x", "\x00", "\udcff"),
+    *("\u200eleft", "\u200fright", "\u061carabic"),
     *("${workers}", "{{ 7*7 }}", "{0.__class__}", "%s", "../../up", "javascript:alert(1)"),
 )
+
+
+UNSEEN = "\x7f\x9b\u061c\u200e\u200f\u202e\u2066"
 
 
 def _calls(tree: ast.AST) -> Iterator[str]:
@@ -107,7 +118,20 @@ def evil() -> evidence.Run:
         )
         for number, text in enumerate(EVIL)
     ]
-    return recorded.run(*works, name="<b>name</b>", command="python -m pipeline '\x1b[31m' `id` </code>")
+    works.append(Work([Told(workers=2, speedup=1.7, trials=8)], name="arms", computing=3.0))
+    run = recorded.run(*works, name="<b>name</b>", command="python -m pipeline '\x1b[31m' `id` </code>")
+    run.preflights[run.cells[-1]["anchor"]]["called"] = {"function": [], "inputs": None, "entered": False}
+    for trial in run.evidence[run.cells[-1]["id"]].trials:
+        trial["arms"]["cell"] |= {
+            "pools": [{"library": "\x1b]0;pwned\x07blas", "threads": 8, "variable": "\u202eTHREADS"}],
+            "code": {
+                "map": "map({function}, {inputs})",
+                "imports": ["import os  # \x1b[31m\u202e\x9b2J"],
+                "definitions": ["# \u2066\u200f"],
+                "opens": [],
+            },
+        }
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -135,10 +159,10 @@ def test_no_text_obeys_in_any_file(written: Path) -> None:
     for path in written.rglob("*"):
         if path.suffix in (".html", ".md", ".csv", ".json", ".yaml", ".svg"):
             text = path.read_bytes().decode()
-            bad = {each for each in text if ord(each) < 32 and each not in "\n\t"} | (
-                {*"\x7f\x9b\u202e\u2066"} & {*text}
-            )
+            bad = {each for each in text if ord(each) < 32 and each not in "\n\t"} | ({*UNSEEN} & {*text})
             assert not bad, path.name
+    assert "blas threads each" in (written / "summary.csv").read_text()
+    assert "import os  # " in (written / "report.md").read_text()
 
 
 def test_no_cell_of_a_spreadsheet_is_a_formula(written: Path) -> None:
@@ -147,10 +171,13 @@ def test_no_cell_of_a_spreadsheet_is_a_formula(written: Path) -> None:
     assert len(rows) >= len(EVIL)
     for row in rows:
         for key, value in row.items():
-            if value.startswith(("=", "+", "-", "@", "\t", "\r")):
-                float(value)
-                assert key not in ("workload", "reason", "variant", "flags")
+            assert not value.startswith(("\t", "\r", "\n"))
+            for cell in re.split("[;\t\r\n]", value):
+                if cell.strip().startswith((*"=+-@\uff1d\uff0b\uff0d\uff20\u2212",)):
+                    float(cell)
+                    assert key not in ("workload", "reason", "variant", "flags")
     assert any(row["workload"].startswith("'=1+1") for row in rows)
+    assert any(row["workload"].startswith("a;'=cmd") for row in rows)
 
 
 def test_markdown_keeps_texts_as_texts(written: Path) -> None:
@@ -162,6 +189,10 @@ def test_markdown_keeps_texts_as_texts(written: Path) -> None:
         if not inside and not line.startswith("<details>"):
             for mark in ("<script", "<img", "[link](", "![image](", "`code`", "~~no~~", "| a | b |"):
                 assert mark not in line.replace("\\" + mark[0], "")
+            shown = re.sub(r"^(#+|-) |\*\*", "", line)  # what is in a heading, an item or bold
+            for mark in ("# head", "## head", "1. one", "2) two", "- minus", "+ plus", "===", "- - -"):
+                assert not shown.startswith(mark)
+    assert r"- \# head" in text
 
 
 def test_what_is_exported_is_guarded_as_well(evil: evidence.Run) -> None:
@@ -176,7 +207,73 @@ def test_lines_of_ours_make_no_terminal_obey(text: str, capsys: pytest.CaptureFi
     streams.tell(f"error: {text}")
     display.Lines().preflight(text)
     said = capsys.readouterr().err
-    assert not {*"\x00\x07\x1b\r\x9b\u202e\u2066"} & {*said}
+    assert not {*"\x00\x07\x1b\r", *UNSEEN} & {*said}
+
+
+def test_no_folder_makes_a_terminal_obey(
+    evil: evidence.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor does what an arm said of its libraries."""
+    few = recorded.run(Work([Told(workers=2, speedup=1.7)]))
+    sweep, both = (tmp_path / f"{name}\x1b[31m\u202e" for name in ("sweep", "both"))
+    recorded.write(sweep, few)
+    revision = {"asked": "HEAD", "commit": "0" * 40, "tree": "0" * 40, "subject": "work"}
+    for record in few.trials:
+        record["arms"]["after"] = record["arms"]["cell"]
+    few.header["revisions"] = {"before": revision, "after": revision}
+    few.header["definition"]["sources_after"] = few.header["definition"]["sources"]
+    recorded.write(both, few)
+    for words in (
+        ["report", f"{sweep}"],
+        ["compare", f"{sweep}", f"{sweep}", "--output", f"{both}"],
+        ["report", f"{both}"],
+    ):
+        assert command.run(words) == 0, capsys.readouterr().err
+        said = capsys.readouterr().out
+        assert "\ufffd/" in said
+        assert not {*"\x1b\u202e"} & {*said}
+    said = summary_text(Findings(clean_run(evil)))
+    assert not {*"\x1b\u202e"} & {*said}
+
+
+@pytest.mark.parametrize(
+    ("of", "path", "value"),
+    [
+        ("trial", ("arms", "cell", "batch_s", 0), 0),
+        ("trial", ("arms", "cell", "batch_s", 0), -1.0),
+        ("trial", ("arms", "cell", "batch_s", 0), 10**400),
+        ("trial", ("arms", "cell"), None),
+        ("trial", ("arms",), "x"),
+        ("trial", ("trial",), [1]),
+        ("trial", ("cell",), {}),
+        ("run", ("cells",), "x"),
+        ("run", ("measured",), 1),
+        ("run", ("definition",), []),
+    ],
+)
+def test_a_journal_that_makes_no_sense_is_one_line(
+    of: str,
+    path: tuple[Any, ...],
+    value: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whoever writes one can seal it, too; the traceback is kept, in case it was ours."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    run = recorded.run(Work([Told(workers=2, speedup=1.7)]))
+    changed = next(record for record in run.records if record["kind"] == of)
+    *parents, last = path
+    for each in parents:
+        changed = changed[each]
+    changed[last] = value
+    recorded.write(tmp_path / "run", run)
+    for words in (["report"], ["export", "--format", "csv"], ["compare", str(tmp_path / "run")]):
+        assert command.run([*words, str(tmp_path / "run")]) == 2
+        said = capsys.readouterr()
+        assert re.fullmatch(r"error: .*run/journal\.jsonl cannot be made sense of \(.*\.txt\n", said.err)
+        assert said.out == ""
+    assert len(list(tmp_path.glob("pipeline-bug-*.txt"))) == 3
 
 
 @pytest.mark.parametrize("name", ["../up", "/tmp/x", "a/b", "..", ".hidden", "latest", "a\0b"])

@@ -102,6 +102,11 @@ def refusal(*changes: dict[str, Any]) -> str:
         ("measure.trials", 0, "measure.trials=0 is too small; write 1 or more"),
         ("measure.max_rounds", 1.5, "measure.max_rounds=1.5: a number with a fraction is no whole number"),
         ("measure.timeout_s", "1m", "measure.timeout_s=1m is not a number above 0"),
+        ("measure.timeout_s", 1e11, "measure.timeout_s=100000000000.0 is more than 1e+09 seconds; write fewer"),
+        ("measure.budget_s", 1e308, "measure.budget_s=1e+308 is more than 1e+09 seconds; write fewer"),
+        ("measure.budget_s", int("9" * 400), "99 is more than 1e+09 seconds; write fewer, as in measure.budget_s=10"),
+        ("backend.chunk_s", int("9" * 400), "99 is more than 1e+09 seconds; write fewer, as in backend.chunk_s=10"),
+        ("env", {"TMPDIR": "/tmp"}, "env.TMPDIR=/tmp: each trial has a folder for temporary files of its own"),
         (
             "measure.memory",
             "lots",

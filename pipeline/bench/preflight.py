@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 import random
 import time
 
 from .errors import BadInput
 from .messages import Message
+from .reference import describe
 from .spans import Spans
 from .workload import Workload, spread
 
@@ -59,16 +61,25 @@ def run(workload: Workload, command: Message) -> Message:
 
 
 def _pickle(workload: Workload, task: str) -> None:
-    travelling = [(f"workload.task={task}", "define it with def at a module's top level", workload.task)]
-    for number, each in enumerate(workload.inputs):
-        travelling.append((f"workload.inputs: number {number}, {each!r:.60},", "give plain values", each))
-    for named, remedy, each in travelling:
+    for number, each in enumerate(itertools.chain([workload.task], workload.inputs)):
         try:
             pickle.dumps(each)
         except Exception as error:  # whatever the measured code's own __reduce__ raises
+            if number == 0:
+                named, remedy = f"workload.task={task}", "define it with def at a module's top level"
+            else:
+                named, remedy = f"workload.inputs: number {number - 1}, {_show(each)},", "give plain values"
+            said = describe(error)
             raise BadInput(
-                f"{named} cannot be sent to another process ({error}); {remedy}, or use backend=thread"
+                f"{named} cannot be sent to another process ({said}); {remedy}, or use backend=thread"
             ) from None
+
+
+def _show(value: object) -> str:
+    try:
+        return f"{value!r:.60}"
+    except Exception:  # nor need it be able to say itself
+        return f"a {type(value).__name__}"
 
 
 def _choose(workload: Workload, command: Message) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,9 @@ from ..verdict import Verdict
 from . import configuration
 
 _RESOLVED = ("name", "version", "command", "seed", "runner", "definition", "cells")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = re.compile("(?:^|(?<=[;\t\r\n]))(?=\\s*[=+@\uff1d\uff0b\uff0d\uff20\u2212-])|^(?=[\t\r\n])")
+"""Where a cell may begin, as some spreadsheets split texts, and begins a formula: full-width signs and a minus sign do,
+as well, and blanks before them are no matter."""
 
 
 def config_yaml(run: Run) -> str:
@@ -42,7 +45,7 @@ def verdict_of(verdicts: Sequence[Verdict], snippets: Sequence[str | None]) -> d
 
 
 def csv(frame: pd.DataFrame) -> str:
-    """As CSV; a text that a spreadsheet would run as a formula is led by an apostrophe."""
+    """As CSV; what of a text a spreadsheet would run as a formula is led by an apostrophe."""
     texts = [column for column in frame.columns if not pd.api.types.is_numeric_dtype(frame[column].dtype)]
     guarded = {column: frame[column].map(_guard, na_action="ignore") for column in texts}
     return str(frame.assign(**guarded).to_csv(index=False, lineterminator="\n"))
@@ -56,7 +59,7 @@ def parquet(frame: pd.DataFrame) -> bytes:
 
 
 def _guard(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return _FORMULA.sub("'", value) if isinstance(value, str) else value
 
 
 def _json(value: Any) -> str:

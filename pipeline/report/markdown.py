@@ -12,6 +12,8 @@ from .text import one_line
 from .troubles import Excerpt
 
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~$&]|(?<!\w)_|_(?!\w))")
+_BLOCK = re.compile(r"^(\d{1,9}(?=[.)](?: |$))|(?=(?:[-+]|#{1,6})(?: |$)|[-=]+$))")
+"""Where a text would be a list, a heading or a rule."""
 
 
 def render(report: Report) -> str:
@@ -125,7 +127,7 @@ def _rows(facts: Facts) -> str:
 
 
 def _text(text: str) -> str:
-    return _SPECIAL.sub(r"\\\1", one_line(text))
+    return _BLOCK.sub(r"\1\\", _SPECIAL.sub(r"\\\1", one_line(text)))
 
 
 def _code(text: str, language: str) -> str:

@@ -16,7 +16,7 @@ from ..journal import Record
 from ..verdict import STAY_SERIAL, Verdict
 from . import imports
 from .imports import Imports
-from .text import shorten
+from .text import clean_all, shorten
 
 _WIDEST = 88
 _LONGEST = 1_000
@@ -58,8 +58,8 @@ def _codes(run: Run) -> dict[str, Record]:
         if trial["status"] != "measured":
             continue
         for id_, arm in ((trial["cell"], "cell"), (anchors[trial["cell"]], "anchor")):
-            if "code" in trial["arms"][arm]:
-                found.setdefault(id_, trial["arms"][arm]["code"])
+            if id_ not in found and "code" in trial["arms"][arm]:
+                found[id_] = clean_all(trial["arms"][arm]["code"])  # to be pasted, with nothing that cannot be seen
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..evidence import Run
@@ -9,18 +10,40 @@ from ..journal import Record
 from ..wording import clean
 
 _NUMBERS = {"arms", "capacity", "machine", "orders", "phases_s"}
-"""The large parts of a record; nothing in them is shown as it stands."""
+"""The large parts of a record; nothing in them is shown as it stands, but for"""
+_TEXTS = ("code", "interpreter", "options", "placed", "pools")
+"""these parts of an arm."""
 
 
 def clean_run(run: Run) -> Run:
     """The run with every text clean that a user can have set, named or printed."""
-    return Run(tuple(map(_clean_record, run.records)))
+    clean_part = _Once()
+    return Run(tuple(_clean_record(record, clean_part) for record in run.records))
 
 
-def _clean_record(record: Record) -> Record:
+def _clean_record(record: Record, clean_part: Callable[[Any], Any]) -> Record:
     """The very same one where it is clean: there may be a hundred thousand."""
     cleaned = {key: clean_all(value) if key not in _NUMBERS else value for key, value in record.items()}
+    if "arms" in record:
+        cleaned["arms"] = {clean(name): _clean_arm(arm, clean_part) for name, arm in record["arms"].items()}
     return record if cleaned == record else cleaned
+
+
+def _clean_arm(arm: Record, clean_part: Callable[[Any], Any]) -> Record:
+    return {**arm, **{key: clean_part(arm[key]) for key in _TEXTS if key in arm}}
+
+
+class _Once:
+    """Cleans what is one object in many arms once."""
+
+    def __init__(self) -> None:
+        self._cleaned: dict[int, Any] = {}
+
+    def __call__(self, value: Any) -> Any:
+        if id(value) not in self._cleaned:
+            cleaned = clean_all(value)
+            self._cleaned[id(value)] = value if cleaned == value else cleaned
+        return self._cleaned[id(value)]
 
 
 def one_line(text: str) -> str:

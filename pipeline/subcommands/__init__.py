@@ -17,7 +17,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise `InputError`."""
-        raise InputError(f"{message}; {self.prog} --help shows what there is")
+        raise InputError(f"{message:.500}; {self.prog} --help shows what there is")
 
 
 def run(name: str, words: Sequence[str]) -> int:

@@ -9,6 +9,7 @@ from .. import journal, lookup, outputs
 from ..errors import InputError
 from ..status import ALL_MEASURED, FAIL_ON
 from ..streams import say, writing
+from ..wording import clean
 from . import Parser, interleave
 
 PARSER = Parser(
@@ -50,24 +51,21 @@ def _split(rest: Sequence[str]) -> tuple[str | None, Sequence[str]]:
 
 
 def _compare(folders: Sequence[Path], output: Path | None, fail_on: str | None) -> int:
-    with journal.doubting(*(folder / outputs.JOURNAL for folder in folders)):
-        return _held_against(folders, output, fail_on)
-
-
-def _held_against(folders: Sequence[Path], output: Path | None, fail_on: str | None) -> int:
     from .. import comparison
     from ..evidence import Run
     from ..report import compared
     from ..report.text import clean_run
 
-    before, after = (clean_run(Run.read(folder / outputs.JOURNAL)) for folder in folders)
-    for each, folder in zip((before, after), folders, strict=True):
-        if each.revisions is not None:
-            raise InputError(f"{folder} is a comparison itself; python -m pipeline report {folder} shows it")
-    found = comparison.compare(before, after)
-    folder = output or lookup.OUTPUT / "compare" / "..".join(folder.resolve().name for folder in folders)
-    with writing(folder):
-        outputs.write(folder / "compare.json", comparison.to_json(found))
-        outputs.write(folder / "compare.html", compared.page(found))
-    say(f"{compared.text(found)}\n\npage: {folder / 'compare.html'}")
+    with journal.doubting(*(folder / outputs.JOURNAL for folder in folders)):
+        before, after = (clean_run(Run.read(folder / outputs.JOURNAL)) for folder in folders)
+        for each, folder in zip((before, after), folders, strict=True):
+            if each.revisions is not None:
+                raise InputError(f"{folder} is a comparison itself; python -m pipeline report {folder} shows it")
+        found = comparison.compare(before, after)
+        folder = output or lookup.OUTPUT / "compare" / "..".join(folder.resolve().name for folder in folders)
+        with writing(folder):
+            outputs.write(folder / "compare.json", comparison.to_json(found))
+            outputs.write(folder / "compare.html", compared.page(found))
+        text = compared.text(found)
+    say(f"{text}\n\npage: {clean(str(folder / 'compare.html'))}")
     return FAIL_ON if fail_on and found.any_is(fail_on) else ALL_MEASURED

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from .. import journal, lookup, outputs
 from ..errors import InputError
 from ..status import ALL_MEASURED
-from ..streams import unheard, writing
+from ..streams import refusal
 from . import Parser
 
 FORMATS = {
@@ -35,6 +37,8 @@ def run(words: Sequence[str]) -> int:
     """Write it."""
     given = PARSER.parse_args(words)
     folder = lookup.find(given.run)
+    if given.output is None and sys.stdout is None:
+        raise InputError("standard output is closed; write --output FILE, or > FILE")
     if given.format == "parquet" and given.output is None and sys.stdout.isatty():
         raise InputError("--format parquet is no text for a terminal; write --output FILE, or > FILE")
     from ..evidence import Run
@@ -43,11 +47,20 @@ def run(words: Sequence[str]) -> int:
     journal_ = folder / outputs.JOURNAL
     with journal.doubting(journal_):
         content = exports.export(Run.read(journal_), given.format)
-    data = content.encode() if isinstance(content, str) else content
-    if given.output is not None:
-        with writing(given.output):
-            outputs.write(given.output, data)
-        return ALL_MEASURED
-    with unheard(sys.stdout):
-        sys.stdout.buffer.write(data)
+    try:
+        _put(content.encode() if isinstance(content, str) else content, given.output)
+    except OSError as error:
+        raise InputError(f"{refusal(error, given.output or 'standard output')}; write another --output FILE") from error
     return ALL_MEASURED
+
+
+def _put(data: bytes, output: Path | None) -> None:
+    """Into a file whole or not at all; a link, a device or a pipe stays what it is."""
+    if output is None:
+        with suppress(BrokenPipeError):  # as after `| head`
+            sys.stdout.buffer.write(data)
+            sys.stdout.flush()
+    elif os.path.lexists(output) and not output.is_file():
+        output.write_bytes(data)
+    else:
+        outputs.write(output.resolve() if output.is_symlink() else output, data)

@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import outputs
+from .. import journal, outputs
 from ..errors import InputError
 from ..interruption import heed_signals
 from ..measuring import command_line, measure
 from ..status import ALL_MEASURED, FAIL_ON, SOME_NOT_MEASURED
 from ..streams import say, tell, writing
+from ..wording import clean
 
 if TYPE_CHECKING:
     from ..cells import Sweep
@@ -73,19 +74,21 @@ def draw(folder: Path, output: Path | None = None, fail_on: str | None = None, *
     from ..report import compared, history, unfinished
     from ..report.text import clean_run
 
-    run_ = Run.read(folder / outputs.JOURNAL, damaged=damaged)
-    found = interleaved.compare(clean_run(run_))
-    place = output or folder
-    with writing(place):
-        outputs.write(place / "compare.json", comparison.to_json(found))
-        outputs.write(place / "compare.html", compared.page(found))
-        root = outputs.root_of(folder)
-        if root is not None:
-            outputs.write(root / "index.html", history.page(root))
-    open_end = unfinished.describe(run_)
-    to_go_on = "" if open_end is None else f"\n{open_end.sentence} {open_end.command}"
-    say(f"{compared.text(found)}{to_go_on}\n\npage: {place / 'compare.html'}")
+    path, place = folder / outputs.JOURNAL, output or folder
+    with journal.doubting(path):
+        run_ = Run.read(path, damaged=damaged)
+        found = interleaved.compare(clean_run(run_))
+        with writing(place):
+            outputs.write(place / "compare.json", comparison.to_json(found))
+            outputs.write(place / "compare.html", compared.page(found))
+            root = outputs.root_of(folder)
+            if root is not None:
+                outputs.write(root / "index.html", history.page(root))
+        open_end = unfinished.describe(run_)
+        to_go_on = "" if open_end is None else f"\n{open_end.sentence} {open_end.command}"
+        text = f"{compared.text(found)}{to_go_on}"
+        is_whole = run_.is_finished and all(each.status == "measured" for each in run_.evidence.values())
+    say(f"{text}\n\npage: {clean(str(place / 'compare.html'))}")
     if fail_on and found.any_is(fail_on):
         return FAIL_ON
-    is_whole = run_.is_finished and all(each.status == "measured" for each in run_.evidence.values())
     return ALL_MEASURED if is_whole else SOME_NOT_MEASURED

@@ -9,6 +9,7 @@ from pathlib import Path
 from .. import journal, lookup, outputs
 from ..status import ALL_MEASURED, SOME_NOT_MEASURED
 from ..streams import say, tell, writing
+from ..wording import clean
 from . import Parser, interleave
 
 PARSER = Parser(
@@ -38,9 +39,10 @@ def draw(folder: Path, *, damaged: bool = False) -> int:
         run_ = Run.read(path, damaged=damaged)
         if journal.torn_bytes(path):
             tell(f"{path}: its last line is torn, as by a kill, and left out")
-        gc.freeze()  # it stays to the end, and may be a million objects to look for cycles in
-        if run_.revisions is not None:
-            return interleave.draw(folder, damaged=damaged)
+    gc.freeze()  # it stays to the end, and may be a million objects to look for cycles in
+    if run_.revisions is not None:
+        return interleave.draw(folder, damaged=damaged)
+    with journal.doubting(path):
         with writing(folder):
             findings = report.write(run_, folder)
             root = outputs.root_of(folder)
@@ -48,7 +50,8 @@ def draw(folder: Path, *, damaged: bool = False) -> int:
                 outputs.write(root / "index.html", history.page(root))
         if run_.lost_lines:
             tell(f"{path}: {unfinished.lost(run_)}; the report rests on the others")
-        say(f"{summary_text(findings)}\nreport: {folder / 'report.html'}")
+        text = summary_text(findings)
         ended = {each.status for each in (*findings.run.evidence.values(), *findings.run.matches.values())}
         is_whole = run_.is_finished and not run_.lost_lines and ended <= {"measured", "unsupported"}
-        return ALL_MEASURED if is_whole else SOME_NOT_MEASURED
+    say(f"{text}\nreport: {clean(str(folder / 'report.html'))}")
+    return ALL_MEASURED if is_whole else SOME_NOT_MEASURED

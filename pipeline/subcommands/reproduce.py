@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from .. import lookup, outputs
 from ..errors import InputError, Interrupted
 from ..streams import say, tell, writing
+from ..wording import clean
 from . import Parser
 from .report import draw
 
@@ -38,14 +39,15 @@ def run(words: Sequence[str]) -> int:
     folder = lookup.find(given.run)
     from .. import comparison, journal, session
     from ..display import open_display
-    from ..evidence import Run
+    from ..evidence import Run, begun
     from ..report import compared
     from ..report.text import clean_run
     from ..request import Request, version_of
 
-    with journal.doubting(folder / outputs.JOURNAL):
-        stored = Run(tuple(journal.read(folder / outputs.JOURNAL)))
-        header = stored.header
+    path = folder / outputs.JOURNAL
+    with journal.doubting(path):
+        stored = Run(tuple(journal.read(path)))
+        header = begun(path, stored.records)
         sweep = replace(_sweep(header, given.output, given.cluster), claims=stored.claims)
     request = Request(sweep, shlex.join(["python", "-m", "pipeline", "reproduce", *words]), Path.cwd())
     version = version_of(request)[0]
@@ -59,13 +61,16 @@ def run(words: Sequence[str]) -> int:
         tell(f"error: {done.lost}; what was measured is kept, and the run's own command goes on")
     again = done.folder
     status = draw(again)
-    before, after = (clean_run(Run.read(each / outputs.JOURNAL)) for each in (folder, again))
-    found = comparison.compare(before, after)
-    with writing(again):
-        outputs.write(again / "compare.html", compared.page(found))
-    same = "the same version" if version == header["version"] else f"version {version}, not {header['version']}"
-    said = [f"\nIs it reproduced? Measured again: {same}.", *compared.conclusions(before, after, found)]
-    say("\n".join([*said, "", compared.text(found), "", f"page: {again / 'compare.html'}"]))
+    with journal.doubting(path):
+        before, after = (clean_run(Run.read(each / outputs.JOURNAL)) for each in (folder, again))
+        found = comparison.compare(before, after)
+        with writing(again):
+            outputs.write(again / "compare.html", compared.page(found))
+        was = before.header["version"]
+        same = "the same version" if version == was else f"version {version}, not {was}"
+        said = [f"\nIs it reproduced? Measured again: {same}.", *compared.conclusions(before, after, found)]
+        text = compared.text(found)
+    say("\n".join([*said, "", text, "", f"page: {clean(str(again / 'compare.html'))}"]))
     return status
 
 

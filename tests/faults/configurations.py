@@ -22,10 +22,15 @@ from pipeline import command, session
 from pipeline.errors import InputError
 from pipeline.request import Request, version_of
 
+from .. import recorded
 from ..conftest import Command
+from ..recorded import Told as Cell
+from ..recorded import Work
 from .words import command_lines
 
 GOOD = "these words can be measured"
+KEPT = "what was measured is kept"
+"""Said where a page cannot be written."""
 LONGEST = 1_200
 """Characters that a line may have: names and values of the user's in it are cut."""
 PATIENCE_S = 30
@@ -73,8 +78,8 @@ def compare_with_processes(told: Told, most: int) -> list[str]:
     different = []
     sayable = [each for each in told.refused if _can_be_given(each[0])]
     for words, line in sayable[:: max(1, len(sayable) // most)][:most]:
-        with tempfile.TemporaryDirectory() as folder:
-            started = Command(Path(folder)).start(*words)
+        with _furnished() as folder:
+            started = Command(folder).start(*words)
             try:
                 _, err = started.communicate(timeout=PATIENCE_S)
             except subprocess.TimeoutExpired:
@@ -86,7 +91,7 @@ def compare_with_processes(told: Told, most: int) -> list[str]:
 
 
 def _give(words: Sequence[str], told: Told) -> None:
-    out, err = io.StringIO(), io.StringIO()
+    out, err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
     signal.alarm(PATIENCE_S)
     try:
         with redirect_stdout(out), redirect_stderr(err):
@@ -102,8 +107,8 @@ def _give(words: Sequence[str], told: Told) -> None:
     told.statuses[status] += 1
     line = err.getvalue()
     told.good += GOOD in line
-    if status == 2 and _is_one_line(line):
-        if GOOD not in line:
+    if (status == 2 or (status == 1 and KEPT in line)) and _is_one_line(line):
+        if GOOD not in line and KEPT not in line:
             told.refused.append((words, line))
     elif status != 0 or line:
         told.tracebacks.append(f"{words!r}: {status}, {line[-1000:]}")
@@ -143,9 +148,23 @@ def _nothing_measured() -> Iterator[None]:
 @contextmanager
 def _elsewhere() -> Iterator[None]:
     before = Path.cwd()
-    with tempfile.TemporaryDirectory() as folder:
+    with _furnished() as folder:
         os.chdir(folder)
         try:
             yield
         finally:
             os.chdir(before)
+
+
+@contextmanager
+def _furnished() -> Iterator[Path]:
+    """A folder with what `words.PLACES` names, and nothing of others above it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name, "above", "folder")
+        recorded.write(folder / "run", recorded.run(Work([Cell(workers=2, speedup=1.7)])))
+        folder.joinpath("folder").mkdir()
+        folder.joinpath("binary").write_bytes(bytes(range(256)))
+        folder.joinpath("loop").symlink_to("loop")
+        folder.joinpath("empty").mkdir()
+        folder.joinpath("empty", "journal.jsonl").touch()
+        yield folder

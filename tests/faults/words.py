@@ -52,10 +52,18 @@ KEYS = (
     "workload@other",
     "backend@_global_",
 )
+LONG = "long" * 75
+"""No file can have such a name."""
+PLACES = (
+    *(".", "..", "run", "folder", "folder/..", "folder/none", "binary", "binary/none", "empty", "empty/journal.jsonl"),
+    *("loop", LONG, f"{LONG[:240]}.csv", f"none/{LONG}", "deep/" * 600, "deep/" * 1_000),
+)
+"""Where `configurations` puts what such words of a subcommand lead to, or nothing; reports are drawn there."""
 PLAIN = (
     *("", "null", "true", "no", "0", "-1", "1e309", "nan", "-inf", "0x10", "1_000", "9" * 400, "1" + "0" * 5000, "0.1"),
     *("io", "cpu", "sleep", "function", "thread", "serial,process", "quick", "article", "local", "latest", "auto"),
     *("os:getpid", "os.py:x", ":", "a:b:c", "../../../etc/passwd:x", "no_such_module:f", "builtins:str"),
+    f"{LONG}.py:f",
     *("${workers}", "${workload.name}", "${nope}", "${env}", "${oc.env:HOME}", "${oc.env:NOPE}", "${now:%Y}"),
     *(
         "${workload.${workload}}",
@@ -88,6 +96,7 @@ FLAGS = (
     "--info=x",
     "-p",
     "--help",
+    *(f"--config-dir={place}" for place in ("folder", "binary", "none", "loop", LONG)),
 )
 
 SUBFLAGS = ("--format", "csv", "--format=pyperf", "--fail-on", "slower", "--interleave", "--damaged", "--cluster", "-m")
@@ -156,11 +165,23 @@ _looped = st.tuples(_loops, st.lists(_overrides.map("".join), max_size=1)).map(l
 _nearly_good = st.tuples(st.sampled_from(GOOD), st.sampled_from(KEYS), st.one_of(st.sampled_from(PLAIN), _values)).map(
     lambda told: [*told[0], f"{told[1]}={told[2]}"]
 )
-#: None of their words leads to a folder that is there: they would draw reports into it.
-_runs = st.one_of(st.sampled_from(PLAIN), st.text(max_size=9)).filter(lambda word: not {*word} & {*"/."} and word)
-_subcommands = st.tuples(
+_huge = st.tuples(
+    st.sampled_from(GOOD),
+    st.sampled_from(["measure.budget_s", "measure.timeout_s", "++backend.chunk_s"]),
+    st.sampled_from(["1e9", "1e11", "1e308", "9" * 10, "9" * 400, "1e-308"]),
+).map(lambda told: [*told[0], f"{told[1]}={told[2]}"])
+#: None of the others leads to a folder that is there: they would draw reports into it.
+_none = st.one_of(st.sampled_from(PLAIN), st.text(max_size=9)).filter(lambda word: not {*word} & {*"/."} and word)
+_runs = st.one_of(_none, _none.map("{}@latest".format), st.sampled_from(PLACES), st.just("/dev/full"))
+_several = st.tuples(
     st.sampled_from(["report", "compare", "export", "reproduce"]),
-    st.lists(st.one_of(_runs, _runs.map("{}@latest".format), st.sampled_from(SUBFLAGS)), max_size=4),
+    st.lists(st.one_of(_runs, st.sampled_from(SUBFLAGS)), max_size=4),
 ).map(lambda told: [told[0], *told[1]])
-command_lines = st.one_of(_odd, _looped, _nearly_good, _nearly_good, _subcommands)
+#: A run that is there, and a place that may not be one to write to.
+_written = st.tuples(
+    st.sampled_from([("export", "run", "--format", "csv"), ("compare", "run", "run"), ("reproduce", "run")]),
+    st.sampled_from(PLACES),
+).map(lambda told: [*told[0], "--output", told[1]])
+_subcommands = st.one_of(_several, _several, _written)
+command_lines = st.one_of(_odd, _looped, _nearly_good, _nearly_good, _huge, _subcommands)
 """What may stand after `python -m pipeline`, a list of words."""
