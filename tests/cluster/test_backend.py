@@ -17,6 +17,7 @@ from ..trials import describe, describe_arm, measure
 from .conftest import NODES, OnCluster
 from .nodes import Cluster
 
+OPTIONS = {"chunksize": 1, "style": "actor", "placement": "pack", "env": {}, "memory_bytes": None}
 TASKS = """
 import threading
 def square(x):
@@ -30,7 +31,7 @@ def lock(x):
 def cell(request: pytest.FixtureRequest, cluster: Cluster) -> dict[str, Any]:
     """An arm of two workers on the cluster."""
     arm = describe_arm("cell", "ray", 2, RAY_ADDRESS=cluster.address, PIPELINE_HOSTS="1", **cluster.environment)
-    return {**arm, "options": {"chunksize": 1, "style": request.param, "placement": "spread", "env": {}}}
+    return {**arm, "options": {**OPTIONS, "style": request.param, "placement": "spread"}}
 
 
 def _measure(folder: Path, cell: dict[str, Any], task: str, **workload: Any) -> dict[str, Any]:
@@ -145,13 +146,12 @@ assert places.hold([{{"CPU": 1}}] * {NODES})
 print("held", flush=True)
 input()
 """
-ASKS = """
+ASKS = f"""
 from pipeline.bench.backends import ray as backend
 from pipeline.bench.errors import Unavailable
 backend.PATIENCE_S = 1
-options = {"style": "actor", "placement": "pack", "chunksize": 1, "env": {}}
 try:
-    with backend.open_pool(1, options, []):
+    with backend.open_pool(1, {OPTIONS}, []):
         print("opened")
 except Unavailable as error:
     print(error)
@@ -205,7 +205,7 @@ def test_more_workers_than_cpus_share_them(tmp_path: Path, cluster: Cluster, wor
     """As the threads and processes of other pools do, also where they are no multiple of the CPUs."""
     more = {"PIPELINE_HOSTS": "1", **cluster.environment}
     arm = describe_arm("cell", "ray", workers, RAY_ADDRESS=cluster.address, **more)
-    arm["options"] = {"chunksize": 1, "style": "actor", "placement": "pack", "env": {}}
+    arm["options"] = OPTIONS
     reply = _measure(tmp_path, arm, "square", inputs=12)
     assert reply["status"] == "measured", reply
     assert sum(reply["arms"]["cell"]["placed"].values()) == workers

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..cluster.nodes import open_cluster
 from ..conftest import LEAST, Command, Finished
 from .cases import ENDING, ENDLESS, MEMORY, Case
 from .leftovers import open_census
@@ -61,16 +62,20 @@ class _Marked(Command):
 
 def sweep(folder: Path, cases: Sequence[Case], *words: str, **variables: str) -> Swept:
     """Over cases, each a workload of its own, with the least measuring that there is."""
+    with open_census() as census:
+        done = _run(folder, cases, *words, **census.environment, **variables)
+        return Swept(done, census.take())
+
+
+def _run(folder: Path, cases: Sequence[Case], *words: str, **variables: str) -> Finished:
     workloads = folder / "conf" / "workload"
     workloads.mkdir(parents=True)
     for case in cases:
         described = f"name: {case.name}\ntask: {HOSTILE}:{case.name}\ninputs: 4\n"
         workloads.joinpath(f"{case.name}.yaml").write_text(described)
     named = f"workload={','.join(case.name for case in cases)}"
-    with open_census() as census:
-        command = _Marked(folder, {**census.environment, **variables})
-        done = command("--config-dir", "conf", named, *LEAST, "runner.exclusive=false", *words, "-m")
-        return Swept(done, census.take())
+    command = _Marked(folder, variables)
+    return command("--config-dir", "conf", named, *LEAST, "runner.exclusive=false", *words, "-m")
 
 
 def ending(folder: Path) -> Swept:
@@ -88,3 +93,12 @@ def from_the_first(folder: Path) -> Swept:
     words = ["backend=thread", "workers=2", "measure.timeout_s=3", f"measure.memory={MEMORY}"]
     cases = [case for case in (*ENDING, *ENDLESS) if case.name != "prints_a_gigabyte"]  # each arm does: that takes long
     return sweep(folder, cases, *words, HOSTILE="1")
+
+
+def on_ray(folder: Path, cases: Sequence[Case], nodes: int, *words: str) -> Swept:
+    """Over cases whose workers are those of a cluster, which ends with the sweep: what these leave there counts."""
+    with open_census() as census:
+        with open_cluster(nodes, **census.environment) as cluster:
+            words = ("backend=ray", "workers=2", f"cluster.address={cluster.address}", IN_THE_CELL, *words)
+            done = _run(folder, cases, *words, **cluster.environment)
+        return Swept(done, census.take())
