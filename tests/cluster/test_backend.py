@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -105,6 +106,22 @@ def test_a_worker_that_ends_itself_is_a_crash(tmp_path: Path, cell: dict[str, An
     assert reply["status"] == "crashed", reply
     assert "\n" not in reply["reason"]
     assert (tmp_path / "ended").read_text() == "."
+
+
+def test_a_worker_is_held_to_its_memory(tmp_path: Path, cell: dict[str, Any]) -> None:
+    """And it is said which one had how much."""
+    tmp_path.joinpath("takes.py").write_text(
+        "import sys\n"
+        "kept = []\n"
+        "def task(x):\n"
+        "    while 'ray' in sys.modules:\n"
+        "        kept.append(b'x' * 4_000_000)\n"
+    )
+    cell["options"]["memory_bytes"] = 300_000_000
+    reply = measure(describe(tmp_path, cell, workload={"task": "takes:task", "inputs": 2}))
+    assert reply["status"] == "out of memory", reply
+    said = r"a worker on \S+/\w{8} had \d+ MB of memory, more than the 300 MB that measure.memory allows"
+    assert re.fullmatch(said, reply["reason"])
 
 
 def test_a_worker_that_is_lost_with_its_node_is_none(tmp_path: Path, cluster: Cluster, cell: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ import math
 import os
 import platform
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -163,6 +164,7 @@ class _Setting:
     ) -> None:
         self._folder, self._path, self._modules, self._files = folder, path, list(modules), files
         self._unset, self._memory_bytes = unset, memory_bytes
+        self._temporary = tempfile.gettempdir()
 
     @classmethod
     def here(cls, modules: Sequence[str], unset: Sequence[str], memory_bytes: int | None) -> _Setting:
@@ -177,11 +179,13 @@ class _Setting:
         return cls(str(folder), path, modules, files, unset, memory_bytes)
 
     def enter(self) -> None:
-        """Have this process keep its limit, find the code and import it, once its variables are those of the other arms."""
+        """Have this process keep its limit and import the code, once its variables are those of the other arms."""
         if type(self).entered:
             return
         for name in self._unset:
             os.environ.pop(name, None)
+        if os.access(self._temporary, os.W_OK):  # on this machine: what is there goes with the trial
+            os.environ["TMPDIR"] = tempfile.tempdir = self._temporary
         if Path(self._folder).is_dir():  # on other machines Ray has brought it, and is in it
             os.chdir(self._folder)
         found = [os.path.abspath(each) for each in self._path]
