@@ -111,11 +111,7 @@ def test_a_worker_that_ends_itself_is_a_crash(tmp_path: Path, cell: dict[str, An
 def test_a_worker_is_held_to_its_memory(tmp_path: Path, cell: dict[str, Any]) -> None:
     """And it is said which one had how much."""
     tmp_path.joinpath("takes.py").write_text(
-        "import sys\n"
-        "kept = []\n"
-        "def task(x):\n"
-        "    while 'ray' in sys.modules:\n"
-        "        kept.append(b'x' * 4_000_000)\n"
+        "import sys\nkept = []\ndef task(x):\n    while 'ray' in sys.modules:\n        kept.append(b'x' * 4_000_000)\n"
     )
     cell["options"]["memory_bytes"] = 300_000_000
     reply = measure(describe(tmp_path, cell, workload={"task": "takes:task", "inputs": 2}))

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from ..cluster.nodes import open_cluster
 from ..conftest import LEAST, Command, Finished
-from .cases import ENDING, ENDLESS, MEMORY, Case
+from .cases import ENDING, ENDLESS, ENDS_NODES, MEMORY, Case
+from .hostile import MARK
 from .leftovers import open_census
 
 HOSTILE = Path(__file__).parent / "hostile.py"
 EVERYWHERE = ("backend=serial,thread,process", "backend.start_method=fork,spawn,forkserver", "workers=2")
 IN_THE_CELL = "+env.HOSTILE=1"
+NODES = 4
 
 
 @dataclass(frozen=True)
@@ -95,10 +97,24 @@ def from_the_first(folder: Path) -> Swept:
     return sweep(folder, cases, *words, HOSTILE="1")
 
 
-def on_ray(folder: Path, cases: Sequence[Case], nodes: int, *words: str) -> Swept:
-    """Over cases whose workers are those of a cluster, which ends with the sweep: what these leave there counts."""
+def on_ray(folder: Path) -> Swept:
+    """All but those that end nodes, on a cluster that the command starts: what its workers leave counts, too."""
+    cases = [case for case in (*ENDING, *ENDLESS) if case.name not in ENDS_NODES]
+    words = ["backend=ray", "workers=2", IN_THE_CELL, f"measure.memory={MEMORY}", "measure.timeout_s=10"]
+    return sweep(folder, cases, *words)
+
+
+def ending_nodes(folder: Path) -> Swept:
+    """Those, on the nodes of a cluster of their own, which is no more when the sweep is over."""
+    cases = [case for case in (*ENDING, *ENDLESS) if case.name in ENDS_NODES]
     with open_census() as census:
-        with open_cluster(nodes, **census.environment) as cluster:
-            words = ("backend=ray", "workers=2", f"cluster.address={cluster.address}", IN_THE_CELL, *words)
-            done = _run(folder, cases, *words, **cluster.environment)
+        with open_cluster(NODES, **{MARK: census.mark}) as cluster:
+            words = [
+                "backend=ray",
+                "workers=1",
+                f"cluster.address={cluster.address}",
+                IN_THE_CELL,
+                "measure.timeout_s=60",
+            ]
+            done = _run(folder, cases, *words, **census.environment, **cluster.environment)
         return Swept(done, census.take())

@@ -7,11 +7,14 @@ import sys
 import pytest
 
 from . import sweeps
-from .cases import RAY, Case
-from .sweeps import DEADLY, ON_RAY, Swept
+from .cases import ENDING, ENDLESS, ENDS_NODES, RAY, Case
+from .sweeps import Swept
 
 pytest.importorskip("ray", reason="Ray is not installed: make .venv/.ray")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what is left behind is looked for in /proc")
+
+
+CASES = (*ENDING, *ENDLESS)
 
 
 @pytest.fixture(scope="module")
@@ -21,24 +24,19 @@ def on_ray(tmp_path_factory: pytest.TempPathFactory) -> Swept:
 
 
 @pytest.fixture(scope="module")
-def deadly(tmp_path_factory: pytest.TempPathFactory) -> Swept:
+def ending_nodes(tmp_path_factory: pytest.TempPathFactory) -> Swept:
     """See `sweeps`."""
-    return sweeps.deadly(tmp_path_factory.mktemp("deadly"))
+    return sweeps.ending_nodes(tmp_path_factory.mktemp("nodes"))
 
 
-@pytest.mark.parametrize("case", ON_RAY, ids=[case.name for case in ON_RAY])
-def test_every_cell_gets_its_label(on_ray: Swept, case: Case) -> None:
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_every_cell_gets_its_label(case: Case, request: pytest.FixtureRequest) -> None:
     """And the reason says what happened."""
-    assert on_ray.wrong(case, RAY) is None
+    swept: Swept = request.getfixturevalue("ending_nodes" if case.name in ENDS_NODES else "on_ray")
+    assert swept.wrong(case, RAY) is None
 
 
-@pytest.mark.parametrize("case", DEADLY, ids=[case.name for case in DEADLY])
-def test_what_ends_nodes_gets_its_label(deadly: Swept, case: Case) -> None:
-    """And the reason says what happened."""
-    assert deadly.wrong(case, RAY) is None
-
-
-@pytest.mark.parametrize("name", ["on_ray", "deadly"])
+@pytest.mark.parametrize("name", ["on_ray", "ending_nodes"])
 class TestASweepOfThem:
     """Over the whole collection."""
 

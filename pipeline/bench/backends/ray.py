@@ -11,6 +11,7 @@ import asyncio
 import importlib
 import math
 import os
+import pickle
 import platform
 import sys
 import tempfile
@@ -35,7 +36,7 @@ from ray.experimental.internal_kv import _internal_kv_del, _internal_kv_get, _in
 from ray.util.placement_group import PlacementGroup, placement_group_table
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy, PlacementGroupSchedulingStrategy
 
-from .. import places, travel
+from .. import places, reference, travel
 from ..errors import Unavailable, WorkerDied, WorkerTooLarge
 from . import Code, Pool, Worker
 
@@ -215,6 +216,43 @@ def _take_note() -> str | None:
     return None if found is None else found.decode()
 
 
+_Ran = list[Any] | tuple[bytes, str]
+"""The results of a chunk; or what a call of it raised, pickled, and the traceback."""
+
+
+def _ran(function: Callable[[Any], Any], chunk: Sequence[Any]) -> _Ran:
+    """What is raised travels as other things do: Ray ends the worker for some exceptions, and loses what others say."""
+    try:
+        return [function(each) for each in chunk]
+    except Exception as error:
+        said = importlib.import_module("pipeline_bench.reference").say_traceback(error)
+        try:
+            return ray.cloudpickle.dumps(error), said
+        except Exception as why:  # it holds what cannot be pickled
+            return ray.cloudpickle.dumps(why), said
+
+
+class _InWorker(Exception):
+    """The traceback of what a worker raised, as the cause of that here."""
+
+
+def _taken(ran: _Ran) -> list[Any]:
+    """The results.
+
+    Raises:
+        UnpicklingError: what a call raised cannot be unpickled; otherwise it is raised.
+    """
+    if isinstance(ran, list):
+        return ran
+    pickled, said = ran
+    try:
+        error = ray.cloudpickle.loads(pickled)
+    except Exception as why:
+        what = f"what a worker gave back cannot be unpickled: {reference.describe(why)}"
+        raise pickle.UnpicklingError(what) from _InWorker(said)
+    raise error from _InWorker(said)
+
+
 class _Crew(Protocol):
     """The workers of a pool, whatever they are."""
 
@@ -260,9 +298,8 @@ class _Actor:
     def hold(self, function: Callable[[Any], Any]) -> None:
         self._function = function
 
-    def run(self, chunk: Sequence[Any]) -> list[Any]:
-        function = self._function
-        return [function(each) for each in chunk]
+    def run(self, chunk: Sequence[Any]) -> _Ran:
+        return _ran(self._function, chunk)
 
 
 class _Tasks:
@@ -305,10 +342,9 @@ def _meet(setting: _Setting, barrier: Any) -> tuple[str, int]:
     return _here()
 
 
-def _run(setting: _Setting, held: Sequence[ray.ObjectRef], chunk: Sequence[Any]) -> list[Any]:
+def _run(setting: _Setting, held: Sequence[ray.ObjectRef], chunk: Sequence[Any]) -> _Ran:
     setting.enter()  # before the function is unpickled: it may be the first task of a new process
-    function = ray.get(held[0])
-    return [function(each) for each in chunk]
+    return _ran(ray.get(held[0]), chunk)
 
 
 def _met(answers: Sequence[ray.ObjectRef], placing: _Placing) -> tuple[Worker, ...]:
@@ -332,7 +368,7 @@ def _map(
         running[given[-1]] = worker
     if running:  # once for all of them: to wait for each takes time that the workers need
         _await(list(running), len(running), placing)
-    return [result for chunk in ray.get(given) for result in chunk]
+    return [result for ran in ray.get(given) for result in _taken(ran)]
 
 
 def _await(references: list[ray.ObjectRef], count: int, placing: _Placing) -> ray.ObjectRef:
