@@ -141,6 +141,7 @@ class Descriptions:
         if "chunksize" in options:
             options["chunksize"] = plan.chunksize(cell, preflight)
         if cell.clustered:
-            options["env"] = dict(cell.env)  # its workers are no children of the arm, and do not inherit
+            # Its workers are no children of the arm: they do not inherit, and its keeper does not see them.
+            options |= {"env": dict(cell.env), "memory_bytes": self._request.sweep.measure.memory}
             env |= self._cluster
         return {**{key: getattr(cell, key) for key in ANCHOR}, "env": env, "options": options}

@@ -19,7 +19,7 @@ from typing import Any
 
 from . import backends, check, counters, semaphores
 from .backends import Pool
-from .errors import BadInput, Unavailable, Unfit, WorkerDied
+from .errors import BadInput, Unavailable, Unfit, WorkerDied, WorkerTooLarge
 from .ground import own_ground
 from .memory import Memory
 from .messages import Message, receive, send, take_over_standard_streams
@@ -64,6 +64,8 @@ def _explain(error: BaseException) -> Message:
             return {"status": "not run", "message": str(error), "traceback": None, "is_unfit": False}
         case WorkerDied():
             status, message = "crashed", str(error)
+        case WorkerTooLarge():
+            status, message = "out of memory", str(error)
         case BrokenExecutor():
             status, message = "crashed", describe(error)
         case MemoryError():

@@ -86,8 +86,13 @@ def _kill(pids: Iterable[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+def is_resource_tracker(words: Iterable[bytes]) -> bool:
+    """Whether that is the command of one of `multiprocessing`."""
+    return any(b"multiprocessing.resource_tracker" in each for each in words)
+
+
 def _is_resource_tracker(pid: int) -> bool:
     try:
-        return b"multiprocessing.resource_tracker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return is_resource_tracker([Path(f"/proc/{pid}/cmdline").read_bytes()])
     except OSError:
         return False

@@ -23,3 +23,7 @@ class Unavailable(Exception):
 
 class WorkerDied(Exception):
     """A worker of the pool ended, and with it the pool; the text says how."""
+
+
+class WorkerTooLarge(Exception):
+    """A worker of the pool was ended because it had too much memory; the text says what is too much."""

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from . import ending, exclusive, limits, node, semaphores, trial
+from . import ending, exclusive, limits, node, orphans, semaphores, trial
 from .folders import remove
 from .kept import Kept
 from .limits import Guard
@@ -109,6 +109,8 @@ def measure(message: Message, library: Path, scratch: Path, tell: Callable[[Mess
                 reply = trial.run(message, start_arm, folder, tell)
     finally:
         ending.kill_descendants()
+        if any("memory_bytes" in each["options"] for each in message.get("arms", ())):  # workers that are a cluster's
+            orphans.end_in(folder)
         semaphores.remove(held)
         remove(folder)
     printed = {name: text for name, text in outputs.items() if text}

@@ -1,7 +1,8 @@
 """Limits that a trial must not pass while it runs: how much memory it has, and how much it prints.
 
 Both are looked at now and then, by a thread of the keeper. It takes cores from what is measured, so it looks as seldom
-as is safe: memory cannot have run out before all cores have filled what was left, as fast as cores can.
+as is safe: memory cannot have run out before all cores have filled what was left, as fast as cores can. A worker that
+the keeper does not see, because it is a cluster's, looks at its own memory likewise.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from . import cgroups
@@ -28,6 +29,37 @@ SOONEST_S, SELDOMMEST_S = 0.05, 0.5
 MOST_BUSY = 0.05
 
 
+class Allowance:
+    """How much memory some processes may have together."""
+
+    def __init__(self, most_bytes: int | None, whose: str) -> None:
+        """At most so many, `None` for a share of what is available now; `whose` it is begins a sentence."""
+        self._wanted_bytes, self._whose = most_bytes, whose
+        self._most_bytes = _share_bytes() if most_bytes is None else most_bytes
+
+    def look(self, find: Callable[[], Sequence[int]]) -> tuple[str | None, float]:
+        """What is too much, in a sentence, if it is, and in how many seconds to look again at those that `find` finds.
+
+        Of its own time only what this thread ran counts: in a worker it may wait for the GIL all the while.
+        """
+        if self._most_bytes is None:
+            return None, SELDOMMEST_S
+        began = time.thread_time()
+        used = used_bytes(find(), self._most_bytes)
+        if used > self._most_bytes:
+            return self._say(used, self._most_bytes), SOONEST_S
+        soonest_full_s = (self._most_bytes - used) / (FASTEST_BYTES_S * (os.cpu_count() or 1))
+        took_s = time.thread_time() - began
+        return None, max(min(max(SOONEST_S, soonest_full_s / 2), SELDOMMEST_S), took_s / MOST_BUSY)
+
+    def _say(self, used_bytes: int, most_bytes: int) -> str:
+        had, most = (f"{each / 1e6:,.0f} MB" for each in (used_bytes, most_bytes))
+        allows = "measure.memory allows"
+        if self._wanted_bytes is None:
+            allows = f"measure.memory=auto allows, {SHARE:.0%} of what was available"
+        return f"{self._whose} had {had} of memory, more than the {most} that {allows}"
+
+
 class Guard:
     """Watches over a trial, whose processes are those below this one, for as long as it is open.
 
@@ -39,8 +71,7 @@ class Guard:
         """At most so many, `None` for a share of what is available now."""
         self.exceeded: str | None = None
         self._printed: list[Printed] = []
-        self._wanted_bytes = most_bytes
-        self._most_bytes = _share_bytes() if most_bytes is None else most_bytes
+        self._allowance = Allowance(most_bytes, "the trial's processes together")
         self._is_over = threading.Event()
 
     def watch(self, printed: Printed) -> None:
@@ -53,30 +84,14 @@ class Guard:
         while not self._is_over.wait(pause_s):
             for each in list(self._printed):
                 each.cut()
-            if self._most_bytes is None:
-                pause_s = SELDOMMEST_S
-                continue
-            began = time.perf_counter()
-            used = used_bytes(self._most_bytes)
-            if used > self._most_bytes:
-                self.exceeded = self._say(used)
+            self.exceeded, pause_s = self._allowance.look(lambda: descendants(os.getpid()))
+            if self.exceeded is not None:
                 kill_descendants()
                 return
-            soonest_full_s = (self._most_bytes - used) / (FASTEST_BYTES_S * (os.cpu_count() or 1))
-            took_s = time.perf_counter() - began
-            pause_s = max(min(max(SOONEST_S, soonest_full_s / 2), SELDOMMEST_S), took_s / MOST_BUSY)
 
     def stop(self) -> None:
         """The trial is over."""
         self._is_over.set()
-
-    def _say(self, used: int) -> str:
-        assert self._most_bytes is not None
-        had, most = (f"{each / 1e6:,.0f} MB" for each in (used, self._most_bytes))
-        allows = "measure.memory allows"
-        if self._wanted_bytes is None:
-            allows = f"measure.memory=auto allows, {SHARE:.0%} of what was available"
-        return f"the trial's processes together had {had} of memory, more than the {most} that {allows}"
 
 
 @contextmanager
@@ -92,9 +107,33 @@ def open_guard(most_bytes: int | None) -> Iterator[Guard]:
         thread.join()
 
 
-def used_bytes(most_bytes: int) -> int:
-    """The memory of all processes below this one; pages that they share count once where that decides."""
-    pids = descendants(os.getpid())
+def guard_itself(most_bytes: int | None, whose: str, tell: Callable[[str], None]) -> None:
+    """Have this process end once it has more memory than that, and `tell` before how much, in a sentence.
+
+    What it started does not count: to look for that costs more, and all the more where the measured code has the GIL.
+
+    Args:
+        most_bytes: `None` for a share of what is available now.
+        whose: what begins the sentence.
+        tell: called in a thread.
+    """
+    allowance, own = Allowance(most_bytes, whose), [os.getpid()]
+
+    def look_after() -> None:
+        exceeded, pause_s = None, SOONEST_S
+        while exceeded is None:
+            time.sleep(pause_s)
+            exceeded, pause_s = allowance.look(lambda: own)
+        try:
+            tell(exceeded)
+        finally:
+            os._exit(1)
+
+    threading.Thread(target=look_after, daemon=True).start()
+
+
+def used_bytes(pids: Sequence[int], most_bytes: int) -> int:
+    """The memory of these processes; pages that they share count once where that decides."""
     # Looking at shares walks all page tables: up to some milliseconds for every gigabyte.
     used = resident_bytes(pids)
     return used if used <= most_bytes else pss_bytes(pids) or 0

@@ -20,7 +20,7 @@ import ray
 from ray.util.placement_group import PlacementGroup
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from ..bench import places, travel
+from ..bench import ending, places, travel
 from ..bench.messages import Message, receive, send, take_over_standard_streams
 from . import ADDRESS, CLUSTER, FOLDER, HOSTS, LOCAL, PICKLED, SHIPPED, keeper
 
@@ -51,6 +51,7 @@ Tell = Callable[[Message], None]
 
 def main() -> None:
     """Serve until standard input closes."""
+    ending.become_subreaper()
     commands, replies = take_over_standard_streams()
     lock = threading.Lock()
 
@@ -72,6 +73,7 @@ def main() -> None:
             case "dismiss" if nodes is not None:
                 nodes.dismiss(**command)
     ray.shutdown()
+    ending.kill_descendants()  # of a cluster of our own, and what its workers left
     os._exit(0)  # threads that wait for nodes have nothing to wait for any more
 
 

@@ -84,7 +84,7 @@ def keep(*given):
 
 backend._STYLES["actor"] = keep
 N = 4000
-options = {"style": "actor", "placement": "pack", "chunksize": N // 8, "env": {}}
+options = {"style": "actor", "placement": "pack", "chunksize": N // 8, "env": {}, "memory_bytes": None}
 with backend.open_pool(2, options, []) as pool:
     actors = crews[0]._actors
     def bare(inputs):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from ..trials import describe, describe_arm, measure
 from .conftest import NODES, OnCluster
 from .nodes import Cluster
 
+OPTIONS = {"chunksize": 1, "style": "actor", "placement": "pack", "env": {}, "memory_bytes": None}
 TASKS = """
 import threading
 def square(x):
@@ -30,7 +32,7 @@ def lock(x):
 def cell(request: pytest.FixtureRequest, cluster: Cluster) -> dict[str, Any]:
     """An arm of two workers on the cluster."""
     arm = describe_arm("cell", "ray", 2, RAY_ADDRESS=cluster.address, PIPELINE_HOSTS="1", **cluster.environment)
-    return {**arm, "options": {"chunksize": 1, "style": request.param, "placement": "spread", "env": {}}}
+    return {**arm, "options": {**OPTIONS, "style": request.param, "placement": "spread"}}
 
 
 def _measure(folder: Path, cell: dict[str, Any], task: str, **workload: Any) -> dict[str, Any]:
@@ -106,6 +108,18 @@ def test_a_worker_that_ends_itself_is_a_crash(tmp_path: Path, cell: dict[str, An
     assert (tmp_path / "ended").read_text() == "."
 
 
+def test_a_worker_is_held_to_its_memory(tmp_path: Path, cell: dict[str, Any]) -> None:
+    """And it is said which one had how much."""
+    tmp_path.joinpath("takes.py").write_text(
+        "import sys\nkept = []\ndef task(x):\n    while 'ray' in sys.modules:\n        kept.append(b'x' * 4_000_000)\n"
+    )
+    cell["options"]["memory_bytes"] = 300_000_000
+    reply = measure(describe(tmp_path, cell, workload={"task": "takes:task", "inputs": 2}))
+    assert reply["status"] == "out of memory", reply
+    said = r"a worker on \S+/\w{8} had \d+ MB of memory, more than the 300 MB that measure.memory allows"
+    assert re.fullmatch(said, reply["reason"])
+
+
 def test_a_worker_that_is_lost_with_its_node_is_none(tmp_path: Path, cluster: Cluster, cell: dict[str, Any]) -> None:
     """The trial counts as not run, which is taken again: the measured code did nothing wrong."""
     tmp_path.joinpath("waits.py").write_text(
@@ -145,13 +159,12 @@ assert places.hold([{{"CPU": 1}}] * {NODES})
 print("held", flush=True)
 input()
 """
-ASKS = """
+ASKS = f"""
 from pipeline.bench.backends import ray as backend
 from pipeline.bench.errors import Unavailable
 backend.PATIENCE_S = 1
-options = {"style": "actor", "placement": "pack", "chunksize": 1, "env": {}}
 try:
-    with backend.open_pool(1, options, []):
+    with backend.open_pool(1, {OPTIONS}, []):
         print("opened")
 except Unavailable as error:
     print(error)
@@ -205,7 +218,7 @@ def test_more_workers_than_cpus_share_them(tmp_path: Path, cluster: Cluster, wor
     """As the threads and processes of other pools do, also where they are no multiple of the CPUs."""
     more = {"PIPELINE_HOSTS": "1", **cluster.environment}
     arm = describe_arm("cell", "ray", workers, RAY_ADDRESS=cluster.address, **more)
-    arm["options"] = {"chunksize": 1, "style": "actor", "placement": "pack", "env": {}}
+    arm["options"] = OPTIONS
     reply = _measure(tmp_path, arm, "square", inputs=12)
     assert reply["status"] == "measured", reply
     assert sum(reply["arms"]["cell"]["placed"].values()) == workers

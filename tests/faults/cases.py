@@ -9,8 +9,11 @@ VARIANTS = ("serial", "thread", "fork", "spawn", "forkserver")
 """The backends; those of processes by their start method."""
 _PROCESSES = VARIANTS[2:]
 
+RAY = "ray"
+"""Another one, where Ray is installed."""
+
 MEMORY = "400MB"
-"""What a trial gets."""
+"""What a trial gets; of a cluster's workers each."""
 
 Ending = tuple[str, str]
 """A status, and words that the reason must hold; a measured cell has no reason."""
@@ -28,6 +31,8 @@ class Case:
 
     def of(self, variant: str) -> Ending:
         """How the cell of a variant ends."""
+        if variant == RAY:
+            return _ON_RAY.get(self.name, self.ending)
         return self.others.get(variant, self.ending)
 
 
@@ -124,3 +129,26 @@ ENDLESS = (
     ),
 )
 """Those that never end, and those whose pools do not."""
+
+_DIED: Ending = ("crashed", "died unexpectedly before finishing this task")
+_NO_PICKLE: Ending = ("failed", "cannot pickle '_thread.lock' object")
+
+_ON_RAY: dict[str, Ending] = {
+    "exits_politely": _DIED,  # Ray takes that for the worker's end
+    "raises_what_cannot_be_pickled": _NO_PICKLE,
+    "raises_what_cannot_be_unpickled": ("failed", "what a worker gave back cannot be unpickled: TypeError"),
+    "returns_what_cannot_be_pickled": _NO_PICKLE,
+    "returns_what_cannot_be_unpickled": ("failed", "missing 1 required positional argument: 'one'"),
+    "exits": _DIED,
+    "aborts": _DIED,
+    "reads_address_nought": _DIED,
+    "is_killed_from_outside": _DIED,
+    "is_terminated": _DIED,
+    "kills_its_group": _DIED,
+    "closes_every_descriptor": _DIED,
+    "writes_to_every_descriptor": _IN_BATCH,
+}
+"""Those that end in another way on the workers of a cluster, of which Ray says only that they died."""
+
+ENDS_NODES = ("kills_its_parent",)
+"""Those that take a node of the cluster with them, and so get one that is theirs alone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,24 +10,25 @@ from pathlib import Path
 from ..benchmarks import bench_guards
 from ..benchmarks.figure import Figure
 from . import sweeps
-from .cases import ENDING, ENDLESS, VARIANTS
+from .cases import ENDING, ENDLESS, ENDS_NODES, RAY, VARIANTS
 
 
 def rows() -> Iterator[Figure]:
     """How many cells are labelled right, what all of them left behind, and the cost of the guards."""
     with tempfile.TemporaryDirectory() as folder:
-        swept = [(sweeps.ending(Path(folder, "ending")), ENDING), (sweeps.endless(Path(folder, "endless")), ENDLESS)]
-        wrong = [
-            found
-            for one, cases in swept
-            for case in cases
-            for variant in VARIANTS
-            if (found := one.wrong(case, variant)) is not None
-        ]
-        left = [each for one, _ in swept for each in one.left]
-    cases = len(ENDING) + len(ENDLESS)
-    named = f"hostile cells labelled right, {cases} cases x {len(VARIANTS)} backends"
-    count = cases * len(VARIANTS)
+        ending, endless = sweeps.ending(Path(folder, "ending")), sweeps.endless(Path(folder, "endless"))
+        swept = [ending, endless]
+        cells = [(ending, case, each) for case in ENDING for each in VARIANTS]
+        cells += [(endless, case, each) for case in ENDLESS for each in VARIANTS]
+        if importlib.util.find_spec("ray") is not None:
+            on_ray, ending_nodes = sweeps.on_ray(Path(folder, "ray")), sweeps.ending_nodes(Path(folder, "nodes"))
+            swept += [on_ray, ending_nodes]
+            cells += [(ending_nodes if case.name in ENDS_NODES else on_ray, case, RAY) for case in (*ENDING, *ENDLESS)]
+        wrong = [found for one, case, variant in cells if (found := one.wrong(case, variant)) is not None]
+        left = [each for one in swept for each in one.left]
+    backends = len({variant for _, _, variant in cells})
+    count = len(cells)
+    named = f"hostile cells labelled right, {count // backends} cases x {backends} backends"
     yield Figure(named, count - len(wrong), count, at_least=True, detail="; ".join(wrong))
     yield Figure("left behind by hostile cells", len(left), 0, detail="; ".join(left))
     yield from bench_guards.run()

@@ -3,7 +3,8 @@
 Each gives `open_pool(workers, options, modules)`, a context manager that opens a pool, waits until every
 worker has answered, and yields a `Pool`, which also says how a user writes the same. `options` are those that
 the backend's YAML names under `takes`, and of a `clustered` one `env`, the cell's own variables, `None` for those
-that are unset; `modules` are what each worker has to import (see `reference.load_module`).
+that are unset, and `memory_bytes`, what a worker may have, `None` for a share of what its machine has; `modules` are
+what each worker has to import (see `reference.load_module`).
 """
 
 from __future__ import annotations

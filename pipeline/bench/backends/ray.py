@@ -11,8 +11,10 @@ import asyncio
 import importlib
 import math
 import os
+import pickle
 import platform
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,11 +32,12 @@ from ray.exceptions import (
     RayTaskError,
     WorkerCrashedError,
 )
+from ray.experimental.internal_kv import _internal_kv_del, _internal_kv_get, _internal_kv_put  # as Ray's libraries
 from ray.util.placement_group import PlacementGroup, placement_group_table
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy, PlacementGroupSchedulingStrategy
 
-from .. import places, travel
-from ..errors import Unavailable, WorkerDied
+from .. import places, reference, travel
+from ..errors import Unavailable, WorkerDied, WorkerTooLarge
 from . import Code, Pool, Worker
 
 #: So many chunks are with a worker at a time: the one that it runs, and one that it finds when that is done.
@@ -45,6 +48,8 @@ PATIENCE_S = 30.0
 NOTICED_S = 30.0
 #: So often, while no chunk is done, it is looked whether the nodes are there: with one goes what waits for its place.
 _LOOKS_EVERY_S = 5.0
+#: Where the cluster's head keeps what workers leave word of.
+_NOTES = "pipeline"
 _PLACEMENTS = {"pack": "PACK", "spread": "SPREAD"}
 
 
@@ -60,7 +65,8 @@ def open_pool(workers: int, options: Mapping[str, Any], modules: Sequence[str]) 
     try:
         with _places(workers, _PLACEMENTS[options["placement"]]) as placing:
             unset = [name for name in ("OMP_NUM_THREADS", *options["env"]) if name not in os.environ]
-            setting, chunksize = _Setting.here(modules, unset), options["chunksize"]
+            setting = _Setting.here(modules, unset, options["memory_bytes"])
+            chunksize = options["chunksize"]
             with _translated(placing):
                 crew = _STYLES[options["style"]](workers, placing, setting)
             code = _code(workers, options, placing.cpus, unset)
@@ -149,13 +155,20 @@ class _Setting:
     entered: ClassVar[bool] = False  # in a worker's process, which finds this class again whenever it comes
 
     def __init__(
-        self, folder: str, path: list[str], modules: Sequence[str], files: dict[str, bytes], unset: Sequence[str]
+        self,
+        folder: str,
+        path: list[str],
+        modules: Sequence[str],
+        files: dict[str, bytes],
+        unset: Sequence[str],
+        memory_bytes: int | None,
     ) -> None:
         self._folder, self._path, self._modules, self._files = folder, path, list(modules), files
-        self._unset = unset
+        self._unset, self._memory_bytes = unset, memory_bytes
+        self._temporary = tempfile.gettempdir()
 
     @classmethod
-    def here(cls, modules: Sequence[str], unset: Sequence[str]) -> _Setting:
+    def here(cls, modules: Sequence[str], unset: Sequence[str], memory_bytes: int | None) -> _Setting:
         """As this process finds it; variables that are `unset` here Ray may have set there, or whoever started it.
 
         What is in the user's folder is named from there on: on other machines that is elsewhere.
@@ -164,18 +177,22 @@ class _Setting:
         absolute = [Path(os.path.abspath(each)) for each in sys.path]
         path = [str(each.relative_to(folder) if each.is_relative_to(folder) else each) for each in absolute]
         files = {place: Path(place).read_bytes() for place in modules if place.endswith(".py")}
-        return cls(str(folder), path, modules, files, unset)
+        return cls(str(folder), path, modules, files, unset, memory_bytes)
 
     def enter(self) -> None:
-        """Have this process find it, and import it, once its variables are those of the other arms."""
+        """Have this process keep its limit and import the code, once its variables are those of the other arms."""
         if type(self).entered:
             return
         for name in self._unset:
             os.environ.pop(name, None)
+        if os.access(self._temporary, os.W_OK):  # on this machine: what is there goes with the trial
+            os.environ["TMPDIR"] = tempfile.tempdir = self._temporary
         if Path(self._folder).is_dir():  # on other machines Ray has brought it, and is in it
             os.chdir(self._folder)
         found = [os.path.abspath(each) for each in self._path]
         sys.path += [each for each in found if each not in sys.path and Path(each).is_dir()]
+        limits = importlib.import_module("pipeline_bench.limits")
+        limits.guard_itself(self._memory_bytes, f"a worker on {_here()[0]}", _note)
         reference = importlib.import_module("pipeline_bench.reference")
         for place in self._modules:
             reference.load_module(place, place, self._files.get(place))
@@ -184,6 +201,56 @@ class _Setting:
 
 def _here() -> tuple[str, int]:
     return f"{platform.node()}/{ray.get_runtime_context().get_node_id()[:8]}", os.getpid()
+
+
+def _note(why: str) -> None:
+    """Leave word for the driver why this process ends: Ray tells it only that it did."""
+    _internal_kv_put(ray.get_runtime_context().get_job_id(), why, namespace=_NOTES)
+
+
+def _take_note() -> str | None:
+    """What a worker of this driver's left."""
+    job = ray.get_runtime_context().get_job_id()
+    found = _internal_kv_get(job, namespace=_NOTES)
+    _internal_kv_del(job, namespace=_NOTES)
+    return None if found is None else found.decode()
+
+
+_Ran = list[Any] | tuple[bytes, str]
+"""The results of a chunk; or what a call of it raised, pickled, and the traceback."""
+
+
+def _ran(function: Callable[[Any], Any], chunk: Sequence[Any]) -> _Ran:
+    """What is raised travels as other things do: Ray ends the worker for some exceptions, and loses what others say."""
+    try:
+        return [function(each) for each in chunk]
+    except Exception as error:
+        said = importlib.import_module("pipeline_bench.reference").say_traceback(error)
+        try:
+            return ray.cloudpickle.dumps(error), said
+        except Exception as why:  # it holds what cannot be pickled
+            return ray.cloudpickle.dumps(why), said
+
+
+class _InWorker(Exception):
+    """The traceback of what a worker raised, as the cause of that here."""
+
+
+def _taken(ran: _Ran) -> list[Any]:
+    """The results.
+
+    Raises:
+        UnpicklingError: what a call raised cannot be unpickled; otherwise it is raised.
+    """
+    if isinstance(ran, list):
+        return ran
+    pickled, said = ran
+    try:
+        error = ray.cloudpickle.loads(pickled)
+    except Exception as why:
+        what = f"what a worker gave back cannot be unpickled: {reference.describe(why)}"
+        raise pickle.UnpicklingError(what) from _InWorker(said)
+    raise error from _InWorker(said)
 
 
 class _Crew(Protocol):
@@ -231,9 +298,8 @@ class _Actor:
     def hold(self, function: Callable[[Any], Any]) -> None:
         self._function = function
 
-    def run(self, chunk: Sequence[Any]) -> list[Any]:
-        function = self._function
-        return [function(each) for each in chunk]
+    def run(self, chunk: Sequence[Any]) -> _Ran:
+        return _ran(self._function, chunk)
 
 
 class _Tasks:
@@ -276,10 +342,9 @@ def _meet(setting: _Setting, barrier: Any) -> tuple[str, int]:
     return _here()
 
 
-def _run(setting: _Setting, held: Sequence[ray.ObjectRef], chunk: Sequence[Any]) -> list[Any]:
+def _run(setting: _Setting, held: Sequence[ray.ObjectRef], chunk: Sequence[Any]) -> _Ran:
     setting.enter()  # before the function is unpickled: it may be the first task of a new process
-    function = ray.get(held[0])
-    return [function(each) for each in chunk]
+    return _ran(ray.get(held[0]), chunk)
 
 
 def _met(answers: Sequence[ray.ObjectRef], placing: _Placing) -> tuple[Worker, ...]:
@@ -303,7 +368,7 @@ def _map(
         running[given[-1]] = worker
     if running:  # once for all of them: to wait for each takes time that the workers need
         _await(list(running), len(running), placing)
-    return [result for chunk in ray.get(given) for result in chunk]
+    return [result for ran in ray.get(given) for result in _taken(ran)]
 
 
 def _await(references: list[ray.ObjectRef], count: int, placing: _Placing) -> ray.ObjectRef:
@@ -322,6 +387,7 @@ def _translated(placing: _Placing) -> Iterator[None]:
     Raises:
         Unavailable: a node is gone, or results that were on it.
         WorkerDied: a worker ended, and its node is there.
+        WorkerTooLarge: for what it had of memory.
     """
     try:
         yield
@@ -331,10 +397,12 @@ def _translated(placing: _Placing) -> Iterator[None]:
             raise error.cause from error
         raise
     except OutOfMemoryError as error:
-        raise MemoryError(_first_line(error)) from error
+        raise WorkerTooLarge(_first_line(error)) from error
     except RayError as error:
         _excuse(error, placing)
         if isinstance(error, (RayActorError, WorkerCrashedError, NodeDiedError)):
+            if (why := _take_note()) is not None:
+                raise WorkerTooLarge(why) from error
             raise WorkerDied(_first_line(error)) from error
         raise
 
