@@ -18,6 +18,8 @@ except ImportError:  # Windows
 _PREFIX = "pipeline-"
 _HELD = "held"
 """The file in such a folder that is locked as long as its session lives."""
+_LONGEST = 50
+"""Paths of sockets, which may have 107 characters, need the others below such a folder; else it is in /tmp."""
 
 
 @contextmanager
@@ -27,8 +29,11 @@ def scratch_folder() -> Iterator[Path]:
     The lock is the kernel's, so it tells whether a session lives also where process numbers would not, as in another
     container with the same /tmp.
     """
-    _remove_forsaken(Path(tempfile.gettempdir()))
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    place = tempfile.gettempdir()
+    if len(place.encode()) > _LONGEST and os.access("/tmp", os.W_OK):  # noqa: S108 - mkdtemp makes it private
+        place = "/tmp"  # noqa: S108
+    _remove_forsaken(Path(place))
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
     try:
         with (folder / f"{_HELD}-soon").open("wb") as stream:
             if fcntl is not None:
