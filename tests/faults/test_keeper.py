@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from pipeline.bench import ending, keeper
 from pipeline.bench.counters import descendants
 from pipeline.runners import Progress, local
 
@@ -116,18 +115,31 @@ def test_no_arm_starts_once_the_conductor_is_gone(tmp_path: Path) -> None:
     assert not (tmp_path / "s").exists()
 
 
-def test_what_fails_in_tidying_up_keeps_nothing_else_from_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The folder goes all the same."""
+_FAILING = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from pipeline_bench import ending, keeper
 
-    def fail() -> None:
-        raise RecursionError
+def fail():
+    raise RecursionError
 
-    monkeypatch.setattr(ending, "kill_descendants", fail)
-    scratch = tmp_path / "s"
-    library = local.make_library(scratch)
-    with pytest.raises(RecursionError):
-        keeper.measure(describe(tmp_path, THREADS, workload={"task": "builtins:abs"}), library, scratch, lambda _: None)
-    assert [each.name for each in scratch.iterdir()] == [library.name]
+ending.kill_descendants = fail
+keeper.main()
+"""
+
+
+def test_what_fails_in_tidying_up_keeps_nothing_else_from_it(tmp_path: Path) -> None:
+    """The trial's folder goes all the same, and so does the keeper with its own."""
+    described = describe(tmp_path, THREADS, workload={"task": "builtins:abs"})
+    with _start(tmp_path / "s", _FAILING) as started:
+        assert started.stdin is not None
+        assert started.stdout is not None
+        started.stdin.write(json.dumps(described).encode() + b"\n")
+        started.stdin.flush()
+        done = next(message for message in map(json.loads, started.stdout) if "done" in message)["done"]
+        assert "RecursionError" in done["reason"]
+        assert [each.name for each in (tmp_path / "s").iterdir()] == ["library"]
+    assert not (tmp_path / "s").exists()
 
 
 _REMOVING = """
