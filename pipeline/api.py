@@ -44,6 +44,9 @@ _INTO_A_FILE = (
     "(%%writefile mymodule.py in a notebook), import it from there and give that"
 )
 
+_MOST_TOLD = 1_000_000
+"""Inputs that are longer as JSON are pickled: each trial's description has them, and the journal for each cell."""
+
 
 @dataclass(frozen=True, repr=False)
 class Result:
@@ -93,7 +96,7 @@ def measure(
     Args:
         task: a function of a module, or `module:function`, or `path/file.py:function`; called with one input.
         inputs: the inputs; or a number n for 0..n-1, `module:name`, or a function or context manager of a module
-            that gives them. What JSON cannot say is pickled for the processes that measure.
+            that gives them. What JSON cannot say, or not in a megabyte, is pickled for the processes that measure.
         backends: as in `conf/backend/`, or one of them.
         workers: how many of a backend's workers, each from 1 on, or one such number.
         params: keyword arguments of the task, of what JSON can say.
@@ -182,7 +185,7 @@ def _params(params: Mapping[str, Any] | None) -> dict[str, Json]:
         raise InputError(f"params={shown(repr(params))} is no mapping; give a dict of the task's keyword arguments")
     given = dict(params or {})
     for name, value in given.items():
-        if not _is_plain({name: value}):
+        if _told({name: value}) is None:
             raise InputError(
                 f"params, {name!r}: {shown(repr(value))} would not reach the task as it is; give None, truth values, "
                 "finite numbers, text, and lists and dicts of these, and have the task make of them what it needs"
@@ -215,9 +218,11 @@ def _inputs(inputs: Iterable[Any] | Callable[..., Any] | int | str) -> tuple[Jso
     listed = list(inputs)
     if not listed:
         raise InputError("the inputs are empty; give at least one")
-    if _is_plain(listed):
+    told = _told(listed)
+    if told is not None and len(told) <= _MOST_TOLD:
         return listed, None
-    pickled = session.pickle_inputs(listed)
+    # Of what is equal the same is read, and so pickled: how much of it is one object differs.
+    pickled = session.pickle_inputs(listed if told is None else json.loads(told))
     for module, name in _globals(pickled) if b"__main__" in pickled else ():  # to follow them all takes a while
         if module == "__main__":
             raise InputError(f"the inputs need {name}, which {_INTO_A_FILE}")
@@ -245,13 +250,14 @@ def _globals(pickled: bytes) -> Iterator[tuple[Any, Any]]:
                 pushed.append(argument if isinstance(argument, str) else None)
 
 
-def _is_plain(value: Any) -> bool:
-    """Whether JSON gives the very same value back."""
+def _told(value: Any) -> str | None:
+    """As JSON, where that gives the very same value back."""
     try:
-        again = json.loads(json.dumps(value, allow_nan=False))
+        told = json.dumps(value, allow_nan=False)
+        again = json.loads(told)
     except (TypeError, ValueError, RecursionError):
-        return False
-    return _same(value, again)
+        return None
+    return told if _same(value, again) else None
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -19,6 +19,8 @@ except ImportError:  # Windows
 _PREFIX = "pipeline-"
 _HELD = "held"
 """The file in such a folder that is locked as long as its session lives."""
+_LONGEST = 50
+"""Paths of sockets, which may have 107 characters, need the others below such a folder; else it is in /tmp."""
 
 
 @contextmanager
@@ -32,8 +34,10 @@ def scratch_folder() -> Iterator[Path]:
         place = tempfile.gettempdir()
     except FileNotFoundError as error:
         raise InputError(f"{error.strerror}; set TMPDIR to a folder that can be written") from None
+    if len(place.encode()) > _LONGEST and os.access("/tmp", os.W_OK):  # noqa: S108 - mkdtemp makes it private
+        place = "/tmp"  # noqa: S108
     _remove_forsaken(Path(place))
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
     try:
         with (folder / f"{_HELD}-soon").open("wb") as stream:
             if fcntl is not None:

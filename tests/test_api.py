@@ -13,10 +13,13 @@ from pathlib import Path
 import pytest
 
 import pipeline
+from pipeline import command
 from pipeline.api import _own_path
+from pipeline.bench import messages
 from pipeline.errors import InputError
 from pipeline.evidence import Run
 from pipeline.outputs import JOURNAL
+from pipeline.status import BAD_INPUT
 
 from .conftest import ROOT, Command
 
@@ -68,6 +71,25 @@ def test_the_same_call_goes_on_with_the_same_run(module: object) -> None:
     first = measure([Path("a"), Path("b")])
     assert measure([Path("a"), Path("b")]) == first
     assert measure([Path("a"), Path("c")]).parent != first.parent
+
+
+def test_many_plain_inputs_travel_apart(module: object, capfd: pytest.CaptureFixture[str]) -> None:
+    """Neither the journal has them nor each trial's description, and the same call goes on; they are not reproduced."""
+    first, again = ("x" * 1000, "y" * 1000), ("".join(["x"] * 1000), "y" * 1000)
+    result = _measure(module, first * 600, overrides=[*LEAST, "workload.sample=4"])
+    assert set(result.summary["status"]) == {"measured"}
+    assert (result.folder / JOURNAL).stat().st_size < 100_000
+    assert _measure(module, again * 600, overrides=[*LEAST, "workload.sample=4"]).folder == result.folder
+    assert command.run(["reproduce", str(result.folder)]) == BAD_INPUT
+    assert "are not stored; call it again with fresh=True" in capfd.readouterr().err
+
+
+def test_what_no_description_can_hold_is_refused(module: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one line."""
+    monkeypatch.setattr(messages, "MOST_BYTES", 2000)
+    with pytest.raises(InputError, match="name large inputs module:name") as refused:
+        _measure(module, params={"unit": "m" * 2000})
+    assert "\n" not in str(refused.value)
 
 
 def test_inputs_may_come_from_a_function_of_a_module(module: object) -> None:

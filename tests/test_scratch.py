@@ -12,12 +12,15 @@ import pytest
 
 from pipeline import scratch
 
+from .conftest import LEAST, Command
+
 pytestmark = pytest.mark.skipif(scratch.fcntl is None, reason="the system has no such locks")
 
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(scratch, "_LONGEST", 1000)
 
 
 def test_a_folder_is_private_and_goes_with_the_block(tmp_path: Path) -> None:
@@ -25,6 +28,18 @@ def test_a_folder_is_private_and_goes_with_the_block(tmp_path: Path) -> None:
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         (folder / "a").mkdir()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_where_paths_would_be_too_long_for_sockets_it_is_elsewhere(
+    pipeline: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pools of processes have some in it."""
+    temporary = pipeline.folder / ("t" * 75)
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    words = ("workload.inputs=4", "workload.params.seconds=0.001", "backend.start_method=forkserver", "workers=2")
+    done = pipeline("workload=sleep", "backend=process", *words, *LEAST)
+    assert done.status == 0, done.err
 
 
 def test_one_of_a_killed_session_goes_when_the_next_begins(tmp_path: Path) -> None:

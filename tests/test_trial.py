@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.bench import check
+from pipeline.bench.errors import Unavailable
 from pipeline.bench.warmup import LEAST_REPETITION_S, MOST_STRETCHED_S, calibrate
 from pipeline.bench.workload import spread
 
@@ -74,6 +75,12 @@ def test_answers_are_alike_where_equal_or_else_equally_pickled(
     """Where neither can tell, nothing is called different."""
     check.save(expected, tmp_path / "expected")
     assert check.compare(tmp_path / "expected", got, "auto")[0] == answer
+
+
+def test_answers_that_cannot_be_kept_are_no_fault_of_theirs(tmp_path: Path) -> None:
+    """The trial is taken again."""
+    with pytest.raises(Unavailable, match="its results could not be kept"):
+        check.save([1], tmp_path / "gone" / "expected")
 
 
 def test_what_differs_is_said(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.runners import Assignment, Outcome, Setting
+from pipeline.runners import Assignment, Event, Outcome, Setting
 from pipeline.runners.local import open_runner
 from pipeline.scratch import scratch_folder
 
@@ -57,10 +59,15 @@ def measure(description: dict[str, Any]) -> dict[str, Any]:
 
 def outcome(description: dict[str, Any]) -> Outcome:
     """What the runner says of a trial."""
+    with events(description) as happening:
+        (found,) = (event for event in happening if isinstance(event, Outcome))
+    return found
+
+
+@contextmanager
+def events(description: dict[str, Any]) -> Iterator[Iterator[Event]]:
+    """What happens in a trial."""
     waiting = [Assignment("cell", "task", 0, 1, description)]
     nowhere = Path(description["folder"])
     with scratch_folder() as scratch, open_runner(_setting(nowhere, scratch)) as runner:
-        (found,) = (
-            event for event in runner.run(lambda _: waiting.pop() if waiting else None) if isinstance(event, Outcome)
-        )
-    return found
+        yield runner.run(lambda _: waiting.pop() if waiting else None)

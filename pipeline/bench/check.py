@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from . import reference
+from .errors import Unavailable
 
 ALIKE = "alike"
 DIFFERENT = "different"
@@ -14,14 +15,21 @@ NOT_COMPARABLE = "not comparable"
 
 
 def save(results: Any, path: Path) -> bool:
-    """Leave `results` for another arm of this trial; false where they cannot be pickled."""
+    """Leave `results` for another arm of this trial; false where they cannot be pickled.
+
+    Raises:
+        Unavailable: they cannot be written, as where the disk is full.
+    """
     try:
         items = [pickle.dumps(each, protocol=4) for each in results] if isinstance(results, list) else None
         whole = pickle.dumps(results, protocol=4) if items is None else b""
     except Exception:  # whatever the measured code's own __reduce__ raises
         return False
-    path.write_bytes(pickle.dumps((items, whole)))
-    path.chmod(0o600)  # whatever the measured code's umask is
+    try:
+        path.write_bytes(pickle.dumps((items, whole)))
+        path.chmod(0o600)  # whatever the measured code's umask is
+    except OSError as error:
+        raise Unavailable(f"its results could not be kept: {error}") from error
     return True
 
 

@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,16 +56,15 @@ def _difference(then: float | None, now: float | None, times: int) -> float | No
 
 def descendants(pid: int) -> list[int]:
     """The processes below `pid`, without it; empty where the system does not tell."""
-    found: list[int] = []
     if not _HAS_PROC:
-        return found
-    try:
-        for children in Path("/proc", str(pid), "task").glob("*/children"):
-            for child in map(int, children.read_text().split()):
-                found += [child, *descendants(child)]
-    except OSError:  # it ended while we looked
-        pass
-    return found
+        return []
+    found = [pid]
+    for each in found:  # which grows meanwhile: one process below the other they may be more than Python recurses
+        with suppress(OSError):  # it ended while we looked
+            for thread in _threads(each):
+                with suppress(OSError):  # likewise
+                    found += map(int, Path(thread, "children").read_text().split())
+    return found[1:]
 
 
 def parent(pid: int) -> int | None:

@@ -10,9 +10,14 @@ from pathlib import Path
 
 def remove(folder: Path) -> None:
     """Remove a folder with all that is in it, also where the measured code's umask kept everybody out."""
+    _let_in(folder)
     for path, inner, _ in os.walk(folder):
-        for each in (Path(path, name) for name in inner):
-            if not each.is_symlink():
-                with suppress(OSError):
-                    each.chmod(0o700)
+        for name in inner:
+            _let_in(Path(path, name))
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _let_in(folder: Path) -> None:
+    if not folder.is_symlink():
+        with suppress(OSError):
+            folder.chmod(0o700)

@@ -15,7 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from . import ending, exclusive, limits, node, orphans, semaphores, trial
@@ -27,21 +27,28 @@ from .printed import Printed
 from .reference import describe
 from .rounds import Arm, ArmFailed, ask, say_where
 
+_starting = threading.Lock()
+"""Who holds it may start arms and make folders; what ends the keeper keeps it."""
+_ROOM_BYTES = 65_536
+"""A disk that does not take so many is full."""
+
 
 def main() -> None:
-    """Serve trials until standard input closes."""
+    """Serve trials until standard input closes, or says what is no message."""
     library, scratch = Path(sys.argv[1]), Path(sys.argv[2])
     ending.become_subreaper()
     commands, replies = take_over_standard_streams()
     described: queue.Queue[Message] = queue.Queue()
 
     def listen() -> None:
-        while (message := receive(commands)) is not None:
-            described.put(message)
-        # The main thread may be waiting for an arm: end from here, at once.
-        ending.kill_descendants()
-        remove(scratch)
-        os._exit(0)
+        with ExitStack() as last:  # whatever fails, what comes after it is done
+            last.callback(os._exit, 0)
+            last.callback(remove, scratch)
+            last.callback(ending.kill_descendants)
+            last.callback(_starting.acquire)  # for good
+            # The main thread may be waiting for an arm: end from here, at once.
+            while (message := receive(commands)) is not None:
+                described.put(message)
 
     threading.Thread(target=listen, daemon=True).start()
     while True:
@@ -49,7 +56,7 @@ def main() -> None:
         try:
             reply = _serve(message, library, scratch, lambda progress: send(replies, {"progress": progress}))
         except OSError as error:
-            reply = _nothing("not run", f"the keeper could not do it: {error}")
+            reply = {**_nothing("not run", f"the keeper could not do it: {error}"), "errno": error.errno}
         except Exception as error:
             reply = _nothing("not run", f"a bug of pipeline: {describe(error)}", traceback.format_exc())
         with suppress(OSError):  # the conductor went meanwhile: `listen` ends us
@@ -75,6 +82,9 @@ def measure(message: Message, library: Path, scratch: Path, tell: Callable[[Mess
         library: the folder with the measured side.
         scratch: a private folder.
         tell: called with progress.
+
+    Raises:
+        OSError: something of ours could not be done, as where the disk is full.
     """
     deadline = time.monotonic() + message["timeout_s"]
     started: list[str] = []
@@ -87,11 +97,13 @@ def measure(message: Message, library: Path, scratch: Path, tell: Callable[[Mess
     def start_arm(name: str, described: Message) -> Iterator[Kept]:
         private = folder / str(len(started))
         started.append(name)
-        private.mkdir(parents=True)
-        printed = Printed(private / "printed")
+        with _starting:
+            private.mkdir(parents=True)
+            printed = Printed(private / "printed")
         guard.watch(printed)
         try:
-            arm = Kept(name, message, described, library, private, printed.descriptor, deadline)
+            with _starting:
+                arm = Kept(name, message, described, library, private, printed.descriptor, deadline)
             try:
                 yield arm
             finally:
@@ -101,18 +113,19 @@ def measure(message: Message, library: Path, scratch: Path, tell: Callable[[Mess
             outputs[name] = printed.close()
 
     began, times_short = time.perf_counter(), limits.times_short()
-    try:
+    with ExitStack() as last:  # whatever fails, what comes after it is done
+        last.callback(remove, folder)
+        last.callback(semaphores.remove, held)
+        if any("memory_bytes" in each["options"] for each in message.get("arms", ())):  # workers that are a cluster's
+            last.callback(orphans.end_in, folder)
+        last.callback(ending.kill_descendants)
         with limits.open_guard(message["memory_bytes"]) as guard:
             if message["kind"] == "preflight":
                 reply = _preflight(message, start_arm)
             else:
                 reply = trial.run(message, start_arm, folder, tell)
-    finally:
-        ending.kill_descendants()
-        if any("memory_bytes" in each["options"] for each in message.get("arms", ())):  # workers that are a cluster's
-            orphans.end_in(folder)
-        semaphores.remove(held)
-        remove(folder)
+        if reply["status"] != "measured":  # it may have failed for want of room
+            scratch.joinpath("room").write_bytes(bytes(_ROOM_BYTES))
     printed = {name: text for name, text in outputs.items() if text}
     return {**_blame_memory(reply, guard, times_short), "printed": printed, "elapsed_s": time.perf_counter() - began}
 

@@ -17,8 +17,15 @@ def send(stream: IO[bytes], message: Message) -> None:
 
     Raises:
         OSError: the reader is gone.
+        ValueError: it is longer than anybody receives.
     """
-    stream.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+    line = json.dumps(message, separators=(",", ":")).encode() + b"\n"
+    if len(line) > MOST_BYTES:
+        raise ValueError(
+            f"a trial is described in {MOST_BYTES:,} bytes at most, and this one takes {len(line):,}; name large "
+            "inputs module:name, and have the task find large params"
+        )
+    stream.write(line)
     stream.flush()
 
 

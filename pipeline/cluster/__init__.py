@@ -79,10 +79,18 @@ class Driver:
         self._messages.put(None)
 
     def tell(self, do: str, **details: Any) -> None:
-        """Send a command; one that is gone says nothing in `receive`."""
+        """Send a command; one that is gone says nothing in `receive`.
+
+        Raises:
+            InputError: it is too long.
+        """
         assert self._process.stdin is not None
-        with suppress(OSError):
+        try:
             messages.send(self._process.stdin, {"do": do, **details})
+        except OSError:
+            pass
+        except ValueError as error:
+            raise InputError(str(error)) from None
 
     def receive(self, timeout_s: float | None = None) -> messages.Message | None:
         """The next message; `None` when there is none in time.

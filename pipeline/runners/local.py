@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
+import os
 import platform
 import queue
 import shutil
@@ -14,12 +16,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..bench import messages, orphans, pools
+from ..errors import InputError
 from . import Event, Joined, Outcome, Place, Progress, Setting, Started, Take, Waiting
 
 _KEEPER = "import sys; sys.path.insert(0, sys.argv[1]); from pipeline_bench.keeper import main; main()"
 _PATIENCE_S = 10.0
 #: A keeper that is silent for so long beyond a trial's time is given up.
 GRACE_S = 60.0
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 @contextmanager
@@ -57,6 +61,7 @@ class _Keeper:
     """A keeper's process, and what it says."""
 
     def __init__(self, library: Path, scratch: Path) -> None:
+        self._library = library
         # A session of its own: Ctrl-C at the terminal is the conductor's to handle.
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _KEEPER, str(library), str(scratch)],
@@ -76,8 +81,12 @@ class _Keeper:
 
     def tell(self, message: messages.Message) -> None:
         assert self._process.stdin is not None
-        with suppress(OSError):  # one that is gone says nothing either
+        try:
             messages.send(self._process.stdin, message)
+        except OSError:  # one that is gone says nothing either
+            pass
+        except ValueError as error:
+            raise InputError(str(error)) from None
 
     def hear(self, timeout_s: float | None) -> messages.Message | None:
         """What it says next; `None` where it is gone, or says nothing for so long."""
@@ -87,14 +96,15 @@ class _Keeper:
             return None
 
     def stop(self) -> None:
-        """Close the pipe, which tells the keeper to end whatever runs and itself."""
+        """Close the pipe, which tells the keeper to end whatever runs and itself; what it left is ended, too."""
         assert self._process.stdin is not None
         with suppress(OSError):
             self._process.stdin.close()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_PATIENCE_S)
         self._process.kill()
-        self._process.wait()
+        if self._process.wait() != 0:
+            orphans.end(self._library)
 
 
 class _Local:
@@ -125,9 +135,12 @@ class _Local:
                     message = self._keeper.hear(longest_s)
             if message is None:  # the measured code, or the system short of memory, killed or stopped it
                 self.stop()
-                orphans.end(self._library)
                 self._keeper = _Keeper(self._library, self._setting.scratch)
                 lost = f"its keeper on {self._node} was killed, or hung"
                 yield Outcome(assignment, self._node, kind, None, lost)
             else:
-                yield Outcome(assignment, self._node, kind, message["done"])
+                done = message["done"]
+                number = done.pop("errno", None)
+                if number in _FULL:  # for all others as well: the trial is taken again by the next session
+                    raise OSError(number, os.strerror(number), str(self._setting.scratch))
+                yield Outcome(assignment, self._node, kind, done)

@@ -90,6 +90,7 @@ ENDING = (
     ),
     Case("leaves_grandchildren", MEASURED),
     Case("daemonises", MEASURED),
+    Case("nests_processes", MEASURED),
     Case("leaves_files_and_sockets", MEASURED),
     Case("changes_folder", MEASURED),
     Case("changes_umask", MEASURED),

@@ -296,6 +296,20 @@ def daemonises(each: int) -> int:
     return each
 
 
+_NESTING = 'if [ "$1" -gt 0 ]; then sh -c "$0" "$0" $(($1 - 1)); else echo there; sleep 1000; fi; :'
+
+
+@_where_it_is_let
+def nests_processes(each: int) -> int:
+    """Once in an arm: each below the one before, more of them than Python recurses; shells take little memory."""
+    with suppress(FileExistsError):
+        Path(tempfile.gettempdir(), "nests").mkdir()
+        outermost = subprocess.Popen(["sh", "-c", _NESTING, _NESTING, "1100"], stdout=subprocess.PIPE)
+        assert outermost.stdout is not None
+        outermost.stdout.readline()
+    return each
+
+
 @_where_it_is_let
 def starts_threads_that_never_end(each: int) -> int:
     threading.Thread(target=threading.Event().wait).start()

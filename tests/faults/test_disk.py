@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from pipeline import journal
 
-from ..conftest import Command
+from ..conftest import LEAST, Command
 
 WORDS = (
     *("workload=sleep", "workload.inputs=4", "workload.params.seconds=0.001", "backend=thread", "workers=1,2", "-m"),
@@ -57,6 +58,30 @@ def test_a_full_disk_ends_it_and_the_same_command_goes_on_once_there_is_place(pi
         assert journal.read(path)[: len(kept)] == kept
         trials = [(trial["cell"], trial["trial"]) for trial in again.records("trial")]
         assert len(trials) == len(set(trials)) == 16
+
+
+def test_a_full_temporary_disk_ends_it_and_costs_no_cell_its_label(
+    pipeline: Command, user_module: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answers are kept there for other arms; with place for them the same command measures what it could not."""
+    user_module("tasks", "def small(x):\n    return x\ndef large(x):\n    return bytes(1_000_000)\n")
+    tasks = ("workload=function", "workload.task=tasks:small,tasks:large", "workload.inputs=4")
+    words = (*tasks, "backend=thread", "workers=2", *LEAST, "-m")
+    with tempfile.TemporaryDirectory(prefix="f-") as folder:
+        temporary = Path(folder, "t")
+        monkeypatch.setenv("TMPDIR", str(temporary))
+        with _small_disk(temporary, "1m"):
+            full = pipeline(*words)
+            assert full.status == 1
+            assert full.err.splitlines()[-1].startswith(f"error: {temporary}")
+            assert "No space left on device; what was measured is kept" in full.err.splitlines()[-1]
+            assert "Traceback" not in full.err
+            assert all(trial["status"] == "measured" for trial in full.records("trial"))
+            assert list(temporary.iterdir()) == []
+            assert _mount("-o", "remount,size=40m", str(temporary))
+            again = pipeline(*words)
+            assert again.status == 0, again.err
+            assert [trial["status"] for trial in again.records("trial")] == ["measured", "measured"]
 
 
 def test_a_disk_that_can_only_be_read_is_refused_before_anything_is_measured(pipeline: Command) -> None:
