@@ -96,13 +96,11 @@ def on_ray(folder: Path) -> dict[str, Swept]:
 
     Each that ends its cluster has one of its own, and is there by its name. To start workers takes some seconds.
     """
-    kinds = {"ending": ENDING, "endless": ENDLESS}
-    swept = dict[str, Swept]()
-    for kind, cases in kinds.items():
-        limit = f"measure.memory={MEMORY}" if kind == "ending" else "measure.timeout_s=10"
-        others = [case for case in cases if case.name not in ENDS_CLUSTERS]
-        swept[kind] = sweep(folder / kind, others, *ON_RAY, limit)
-    for case in (*ENDING, *ENDLESS):
-        if case.name in ENDS_CLUSTERS:
-            swept[case.name] = sweep(folder / case.name, [case], *ON_RAY, "measure.timeout_s=10")
-    return swept
+    apart = [case for case in (*ENDING, *ENDLESS) if case.name in ENDS_CLUSTERS]
+    ending, endless = ([case for case in cases if case not in apart] for cases in (ENDING, ENDLESS))
+    limit = "measure.timeout_s=10"
+    return {
+        "ending": sweep(folder / "ending", ending, *ON_RAY, f"measure.memory={MEMORY}"),
+        "endless": sweep(folder / "endless", endless, *ON_RAY, limit),
+        **{case.name: sweep(folder / case.name, [case], *ON_RAY, limit) for case in apart},
+    }
