@@ -60,6 +60,15 @@ def kill_descendants() -> None:
         kill_all(lambda: descendants(os.getpid()), reaps=True)
 
 
+def outlast_descendants() -> None:
+    """See that no process is left below us: what ends by itself, and tidies up, has `GRACE_S` for that."""
+    until = time.monotonic() + GRACE_S
+    while descendants(os.getpid()) and time.monotonic() < until:
+        _reap()
+        time.sleep(_PAUSE_S)
+    kill_descendants()
+
+
 def kill_all(find: Callable[[], list[int]], *, reaps: bool) -> None:
     """End all processes that `find` finds, until it finds none.
 
@@ -74,10 +83,15 @@ def kill_all(find: Callable[[], list[int]], *, reaps: bool) -> None:
     patience = began + GRACE_S
     while (pids := find()) and time.monotonic() < began + PATIENCE_S:
         _kill(pid for pid in pids if time.monotonic() > patience or not _is_resource_tracker(pid))
-        with suppress(ChildProcessError):
-            while reaps and os.waitpid(-1, os.WNOHANG)[0]:
-                pass
+        if reaps:
+            _reap()
         time.sleep(_PAUSE_S)
+
+
+def _reap() -> None:
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _kill(pids: Iterable[int]) -> None:

@@ -73,7 +73,7 @@ def main() -> None:
             case "dismiss" if nodes is not None:
                 nodes.dismiss(**command)
     ray.shutdown()
-    ending.kill_descendants()  # of a cluster of our own, and what its workers left
+    ending.outlast_descendants()  # of a cluster of our own: keepers, and what workers left
     os._exit(0)  # threads that wait for nodes have nothing to wait for any more
 
 

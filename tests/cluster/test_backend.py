@@ -16,7 +16,7 @@ import pytest
 from ..test_backends import let_go
 from ..trials import describe, describe_arm, measure
 from .conftest import NODES, OnCluster
-from .nodes import Cluster
+from .nodes import Cluster, open_cluster
 
 OPTIONS = {"chunksize": 1, "style": "actor", "placement": "pack", "env": {}, "memory_bytes": None}
 TASKS = """
@@ -108,16 +108,38 @@ def test_a_worker_that_ends_itself_is_a_crash(tmp_path: Path, cell: dict[str, An
     assert (tmp_path / "ended").read_text() == "."
 
 
+TAKES = """
+import sys
+kept = []
+def task(x):
+    while 'ray' in sys.modules:
+        kept.append(b'x' * 4_000_000)
+"""
+
+
 def test_a_worker_is_held_to_its_memory(tmp_path: Path, cell: dict[str, Any]) -> None:
     """And it is said which one had how much."""
-    tmp_path.joinpath("takes.py").write_text(
-        "import sys\nkept = []\ndef task(x):\n    while 'ray' in sys.modules:\n        kept.append(b'x' * 4_000_000)\n"
-    )
+    tmp_path.joinpath("takes.py").write_text(TAKES)
     cell["options"]["memory_bytes"] = 300_000_000
     reply = measure(describe(tmp_path, cell, workload={"task": "takes:task", "inputs": 2}))
     assert reply["status"] == "out of memory", reply
     said = r"a worker on \S+/\w{8} had \d+ MB of memory, more than the 300 MB that measure.memory allows"
     assert re.fullmatch(said, reply["reason"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what is available is looked for in /proc")
+def test_a_worker_that_ray_ends_for_want_of_memory_had_too_much(tmp_path: Path) -> None:
+    """Though it is within its own limit: the node's is Ray's to keep."""
+    tmp_path.joinpath("takes.py").write_text(TAKES)
+    meminfo = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    total_kb, available_kb = (int(meminfo[name].split()[0]) for name in ("MemTotal", "MemAvailable"))
+    with open_cluster(1, RAY_memory_usage_threshold=f"{1 - (available_kb - 1_500_000) / total_kb:.4f}") as cluster:
+        for style in ("actor", "task"):
+            arm = describe_arm("cell", "ray", 1, RAY_ADDRESS=cluster.address, PIPELINE_HOSTS="1", **cluster.environment)
+            arm["options"] = {**OPTIONS, "style": style}
+            reply = measure(describe(tmp_path, arm, workload={"task": "takes:task", "inputs": 1}))
+            assert reply["status"] == "out of memory", reply
+            assert "measure.memory" not in reply["reason"]
 
 
 def test_a_worker_that_is_lost_with_its_node_is_none(tmp_path: Path, cluster: Cluster, cell: dict[str, Any]) -> None:

@@ -148,8 +148,9 @@ _ON_RAY: dict[str, Ending] = {
     "kills_its_group": _DIED,
     "closes_every_descriptor": _DIED,
     "writes_to_every_descriptor": _IN_BATCH,
+    "kills_its_parent": _IN_BATCH,
 }
 """Those that end in another way on the workers of a cluster, of which Ray says only that they died."""
 
-ENDS_NODES = ("kills_its_parent",)
-"""Those that take a node of the cluster with them, and so get one that is theirs alone."""
+ENDS_CLUSTERS = ("kills_its_parent", "writes_to_every_descriptor")
+"""Those that take a node of the cluster with them, and so get one that is theirs alone: here it is the only one."""

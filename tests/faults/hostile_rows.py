@@ -10,7 +10,7 @@ from pathlib import Path
 from ..benchmarks import bench_guards
 from ..benchmarks.figure import Figure
 from . import sweeps
-from .cases import ENDING, ENDLESS, ENDS_NODES, RAY, VARIANTS
+from .cases import ENDING, ENDLESS, RAY, VARIANTS
 
 
 def rows() -> Iterator[Figure]:
@@ -21,9 +21,10 @@ def rows() -> Iterator[Figure]:
         cells = [(ending, case, each) for case in ENDING for each in VARIANTS]
         cells += [(endless, case, each) for case in ENDLESS for each in VARIANTS]
         if importlib.util.find_spec("ray") is not None:
-            on_ray, ending_nodes = sweeps.on_ray(Path(folder, "ray")), sweeps.ending_nodes(Path(folder, "nodes"))
-            swept += [on_ray, ending_nodes]
-            cells += [(ending_nodes if case.name in ENDS_NODES else on_ray, case, RAY) for case in (*ENDING, *ENDLESS)]
+            on_ray = sweeps.on_ray(Path(folder, "ray"))
+            swept += on_ray.values()
+            cells += [(on_ray.get(case.name, on_ray["ending"]), case, RAY) for case in ENDING]
+            cells += [(on_ray.get(case.name, on_ray["endless"]), case, RAY) for case in ENDLESS]
         wrong = [found for one, case, variant in cells if (found := one.wrong(case, variant)) is not None]
         left = [each for one in swept for each in one.left]
     backends = len({variant for _, _, variant in cells})

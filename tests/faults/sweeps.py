@@ -7,16 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..cluster.nodes import open_cluster
 from ..conftest import LEAST, Command, Finished
-from .cases import ENDING, ENDLESS, ENDS_NODES, MEMORY, Case
-from .hostile import MARK
+from .cases import ENDING, ENDLESS, ENDS_CLUSTERS, MEMORY, Case
 from .leftovers import open_census
 
 HOSTILE = Path(__file__).parent / "hostile.py"
 EVERYWHERE = ("backend=serial,thread,process", "backend.start_method=fork,spawn,forkserver", "workers=2")
 IN_THE_CELL = "+env.HOSTILE=1"
-NODES = 4
+ON_RAY = ("backend=ray", "workers=2", IN_THE_CELL)
 
 
 @dataclass(frozen=True)
@@ -64,20 +62,16 @@ class _Marked(Command):
 
 def sweep(folder: Path, cases: Sequence[Case], *words: str, **variables: str) -> Swept:
     """Over cases, each a workload of its own, with the least measuring that there is."""
-    with open_census() as census:
-        done = _run(folder, cases, *words, **census.environment, **variables)
-        return Swept(done, census.take())
-
-
-def _run(folder: Path, cases: Sequence[Case], *words: str, **variables: str) -> Finished:
     workloads = folder / "conf" / "workload"
     workloads.mkdir(parents=True)
     for case in cases:
         described = f"name: {case.name}\ntask: {HOSTILE}:{case.name}\ninputs: 4\n"
         workloads.joinpath(f"{case.name}.yaml").write_text(described)
     named = f"workload={','.join(case.name for case in cases)}"
-    command = _Marked(folder, variables)
-    return command("--config-dir", "conf", named, *LEAST, "runner.exclusive=false", *words, "-m")
+    with open_census() as census:
+        command = _Marked(folder, {**census.environment, **variables})
+        done = command("--config-dir", "conf", named, *LEAST, "runner.exclusive=false", *words, "-m")
+        return Swept(done, census.take())
 
 
 def ending(folder: Path) -> Swept:
@@ -97,24 +91,16 @@ def from_the_first(folder: Path) -> Swept:
     return sweep(folder, cases, *words, HOSTILE="1")
 
 
-def on_ray(folder: Path) -> Swept:
-    """All but those that end nodes, on a cluster that the command starts: what its workers leave counts, too."""
-    cases = [case for case in (*ENDING, *ENDLESS) if case.name not in ENDS_NODES]
-    words = ["backend=ray", "workers=2", IN_THE_CELL, f"measure.memory={MEMORY}", "measure.timeout_s=10"]
-    return sweep(folder, cases, *words)
+def on_ray(folder: Path) -> dict[str, Swept]:
+    """`ending` and `endless` on clusters that the command starts: what their workers leave counts, too.
 
-
-def ending_nodes(folder: Path) -> Swept:
-    """Those, on the nodes of a cluster of their own, which is no more when the sweep is over."""
-    cases = [case for case in (*ENDING, *ENDLESS) if case.name in ENDS_NODES]
-    with open_census() as census:
-        with open_cluster(NODES, **{MARK: census.mark}) as cluster:
-            words = [
-                "backend=ray",
-                "workers=1",
-                f"cluster.address={cluster.address}",
-                IN_THE_CELL,
-                "measure.timeout_s=60",
-            ]
-            done = _run(folder, cases, *words, **census.environment, **cluster.environment)
-        return Swept(done, census.take())
+    Each that ends its cluster has one of its own, and is there by its name. To start workers takes some seconds.
+    """
+    apart = [case for case in (*ENDING, *ENDLESS) if case.name in ENDS_CLUSTERS]
+    ending, endless = ([case for case in cases if case not in apart] for cases in (ENDING, ENDLESS))
+    limit = "measure.timeout_s=10"
+    return {
+        "ending": sweep(folder / "ending", ending, *ON_RAY, f"measure.memory={MEMORY}"),
+        "endless": sweep(folder / "endless", endless, *ON_RAY, limit),
+        **{case.name: sweep(folder / case.name, [case], *ON_RAY, limit) for case in apart},
+    }

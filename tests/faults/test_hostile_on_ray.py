@@ -7,47 +7,48 @@ import sys
 import pytest
 
 from . import sweeps
-from .cases import ENDING, ENDLESS, ENDS_NODES, RAY, Case
+from .cases import ENDING, ENDLESS, ENDS_CLUSTERS, RAY, Case
 from .sweeps import Swept
 
 pytest.importorskip("ray", reason="Ray is not installed: make .venv/.ray")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what is left behind is looked for in /proc")
 
-
-CASES = (*ENDING, *ENDLESS)
+NAMES = ("ending", "endless", *ENDS_CLUSTERS)
 
 
 @pytest.fixture(scope="module")
-def on_ray(tmp_path_factory: pytest.TempPathFactory) -> Swept:
-    """See `sweeps`."""
+def swept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Swept]:
+    """See `sweeps`: those of cases that end, that do not, and of each that ends its cluster, by its name."""
     return sweeps.on_ray(tmp_path_factory.mktemp("ray"))
 
 
-@pytest.fixture(scope="module")
-def ending_nodes(tmp_path_factory: pytest.TempPathFactory) -> Swept:
-    """See `sweeps`."""
-    return sweeps.ending_nodes(tmp_path_factory.mktemp("nodes"))
+def _cases(cases: tuple[Case, ...]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("case", cases, ids=[case.name for case in cases])
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_every_cell_gets_its_label(case: Case, request: pytest.FixtureRequest) -> None:
+@_cases(ENDING)
+def test_every_cell_gets_its_label(swept: dict[str, Swept], case: Case) -> None:
     """And the reason says what happened."""
-    swept: Swept = request.getfixturevalue("ending_nodes" if case.name in ENDS_NODES else "on_ray")
-    assert swept.wrong(case, RAY) is None
+    assert swept.get(case.name, swept["ending"]).wrong(case, RAY) is None
 
 
-@pytest.mark.parametrize("name", ["on_ray", "ending_nodes"])
+@_cases(ENDLESS)
+def test_what_never_ends_is_ended(swept: dict[str, Swept], case: Case) -> None:
+    """When the trial's time is up, and the reason says what it was at."""
+    assert swept.get(case.name, swept["endless"]).wrong(case, RAY) is None
+
+
+@pytest.mark.parametrize("name", NAMES)
 class TestASweepOfThem:
-    """Over the whole collection."""
+    """On a cluster that the command starts."""
 
-    def test_goes_on_to_its_end(self, name: str, request: pytest.FixtureRequest) -> None:
+    def test_goes_on_to_its_end(self, swept: dict[str, Swept], name: str) -> None:
         """With exit status 1, and a journal that says so."""
-        swept: Swept = request.getfixturevalue(name)
-        assert swept.done.status == 1, swept.done.err
-        assert swept.done.records("end")[-1]["reason"] == "finished"
-        assert "Traceback" not in swept.done.err
+        done = swept[name].done
+        assert done.status == 1, done.err
+        assert done.records("end")[-1]["reason"] == "finished"
+        assert "Traceback" not in done.err
 
-    def test_leaves_nothing_behind(self, name: str, request: pytest.FixtureRequest) -> None:
-        """No process, no shared memory, no semaphore, no temporary file."""
-        swept: Swept = request.getfixturevalue(name)
-        assert swept.left == []
+    def test_leaves_nothing_behind(self, swept: dict[str, Swept], name: str) -> None:
+        """No process of the cluster's or its workers', no shared memory, no semaphore, no temporary file."""
+        assert swept[name].left == []

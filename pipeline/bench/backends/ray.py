@@ -60,7 +60,10 @@ def open_pool(workers: int, options: Mapping[str, Any], modules: Sequence[str]) 
     runtime_env: dict[str, Any] = {"env_vars": {name: value for name, value in given.items() if value is not None}}
     if int(os.environ["PIPELINE_HOSTS"]) > 1:
         runtime_env |= travel.runtime_env(str(Path.cwd()))
-    ray.init(log_to_driver=False, logging_level="ERROR", runtime_env=runtime_env)
+    try:
+        ray.init(log_to_driver=False, logging_level="ERROR", runtime_env=runtime_env)
+    except Exception as error:  # its own types, and Python's
+        raise Unavailable(f"the Ray cluster cannot be reached ({reference.describe(error)})") from error
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # other nodes may lack this package
     try:
         with _places(workers, _PLACEMENTS[options["placement"]]) as placing:
