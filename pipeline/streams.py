@@ -59,7 +59,7 @@ def writing(place: str | Path) -> Iterator[None]:
 
 def refusal(error: OSError, place: str | Path = "") -> str:
     """What the system refuses, and why, in one line."""
-    said = (str(error.filename or place)[:_LONGEST], str(error.strerror or error or type(error).__name__))
+    said = (str(error.filename or place)[:_LONGEST], str(error.strerror or str(error) or type(error).__name__))
     return str(InputError(": ".join(filter(None, said))))
 
 

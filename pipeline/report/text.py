@@ -30,7 +30,8 @@ def _clean_record(record: Record, clean_part: Callable[[Any], Any]) -> Record:
 
 
 def _clean_arm(arm: Record, clean_part: Callable[[Any], Any]) -> Record:
-    return {**arm, **{key: clean_part(arm[key]) for key in _TEXTS if key in arm}}
+    unclean = {key: part for key in _TEXTS if key in arm and (part := clean_part(arm[key])) is not arm[key]}
+    return {**arm, **unclean} if unclean else arm
 
 
 class _Once:
