@@ -16,6 +16,7 @@ _USERS_TO_MEND = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO),  # a disk that is full, or no good
     *(errno.EACCES, errno.EPERM),
     *(errno.EEXIST, errno.EISDIR, errno.ENOTDIR),  # something else stands where a file or folder of ours belongs
+    errno.ELOOP,  # or a link where we follow none
 }
 """What the system says when files cannot be written, and no line of ours could change it."""
 
