@@ -179,7 +179,9 @@ def test_lines_of_ours_make_no_terminal_obey(text: str, capsys: pytest.CaptureFi
     assert not {*"\x00\x07\x1b\r\x9b\u202e\u2066"} & {*said}
 
 
-@pytest.mark.parametrize("name", ["../up", "/tmp/x", "a/b", "..", ".hidden", "latest", "a\0b"])
+@pytest.mark.parametrize(
+    "name", ["../up", "/tmp/x", "a/b", "..", ".hidden", "latest", "Latest", "NUL", "con.1", "lpt1", "a\0b"]
+)
 def test_no_name_leads_out_of_the_output_folder(name: str, pipeline: Command) -> None:
     """Neither one of the command line nor one of somebody's journal."""
     run = recorded.run(Work([Told()]), name=name)
