@@ -42,7 +42,9 @@ def _git(folder: Path | None) -> dict[str, Any] | None:
 
     def ask(*words: str) -> str:
         command = ["git", "-C", str(folder), *words]
-        return subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
+        quietly = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}  # the user may be at work there
+        done = subprocess.run(command, env=quietly, capture_output=True, timeout=5, check=True)
+        return done.stdout.decode(errors="replace").strip()
 
     try:
         commit = ask("rev-parse", "HEAD")

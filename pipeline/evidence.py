@@ -28,7 +28,8 @@ class Evidence:
     """The trials of one cell that count, and what became of the cell.
 
     `status` and `reason` are those of DESIGN's contract; `trials` are journal records with status `measured`;
-    `failed_arm` is the name of the one that ended it.
+    `failed_arm` is the name of the one that ended it. One that is `given_up` was not run for causes of the machine, so
+    often that the next session takes it again, and this one does not.
     """
 
     status: str
@@ -37,6 +38,7 @@ class Evidence:
     trials: tuple[Record, ...]
     attempts: int
     failed_arm: str | None = None
+    given_up: bool = False
 
     def of_arm(self, arm: str) -> Evidence:
         """What a match says of one of its arms: as if its trials had been of that cell alone."""
@@ -172,12 +174,25 @@ def gather(trials: Sequence[Record], preflight: Record | None) -> Evidence:
             return Evidence(
                 trial["status"], trial["reason"], trial["traceback"], good, len(trials), trial.get("failed_arm")
             )
-    most = max(Counter(trial["trial"] for trial in lost).values(), default=0)
+    most, most_keepers = _most_attempts(lost), _most_attempts(trial for trial in lost if not is_of_machine(trial))
     if most >= MOST_ATTEMPTS:
-        return Evidence("failed", f"a trial of it was lost {most} times: {lost[-1]['reason']}", None, good, len(trials))
+        said = f"a trial of it was lost {most} times: {lost[-1]['reason']}"
+        if most_keepers >= MOST_ATTEMPTS:
+            return Evidence("failed", said, None, good, len(trials))
+        said += "; the same command takes it again"
+        return Evidence("not run", said, None, good, len(trials), given_up=True)
     if good:
         return Evidence("measured", None, None, good, len(trials))
     return Evidence("not run", "the measuring ended before its turn came", None, (), len(trials))
+
+
+def _most_attempts(lost: Iterable[Record]) -> int:
+    return max(Counter(trial["trial"] for trial in lost).values(), default=0)
+
+
+def is_of_machine(record: Record) -> bool:
+    """Whether a trial, or the look before them, was not run for a cause of the machine: no keeper was `lost` by it."""
+    return bool(record["status"] == "not run") and not record.get("lost", False)
 
 
 def variants(cells: Iterable[Record]) -> dict[str, str]:
@@ -206,7 +221,7 @@ def begun(path: Path, records: Sequence[Record]) -> Record:
     Raises:
         InputError: there is none, as where it was killed before it wrote one.
     """
-    if not records or records[0]["kind"] != "run" or not set(records[0]) >= _HEADER:
+    if not records or not _begins(records[0]):
         raise InputError(f"{path}: its first line does not begin a run; run the command that made it again")
     return records[0]
 
@@ -225,6 +240,8 @@ class Run:
             InputError: it is no journal, is damaged, or nothing began in it.
         """
         records, lost = journal.salvage(path) if damaged else (journal.read(path), [])
+        if lost:  # every session begins with such a record, so that the next one will do where the first is lost
+            records.sort(key=lambda record: not _begins(record))
         header = begun(path, records)
         header = {**header, "lost_lines": lost} if lost else header
         return cls(hardware.apart((header, *records[1:])))
@@ -254,9 +271,9 @@ class Run:
         return self.header.get("revisions")
 
     @property
-    def lost_lines(self) -> list[int]:
+    def lost_lines(self) -> list[range]:
         """The numbers of the journal's lines that are damaged, and left out."""
-        lost: list[int] = self.header.get("lost_lines", [])
+        lost: list[range] = self.header.get("lost_lines", [])
         return lost
 
     @property
@@ -367,6 +384,10 @@ class Run:
     def of_anchor(self, anchor: str) -> tuple[Record, ...]:
         """The trials in which an anchor was measured: all of its workload's."""
         return tuple(trial for cell in self.of_workload(anchor) for trial in self.evidence[cell["id"]].trials)
+
+
+def _begins(record: Record) -> bool:
+    return record["kind"] == "run" and set(record) >= _HEADER
 
 
 _HEADER = {"name", "version", "definition", "command", "cells", "measured", "surroundings"}

@@ -59,8 +59,8 @@ def _handled(names: Sequence[str], handle: Callable[[int, FrameType | None], Non
         yield
         return
     numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    # What is ignored stays so: under nohup, or in the background of a script.
-    heeded = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    # What is ignored stays so: under nohup, or in the background of a script. So does what Python could not put back.
+    heeded = [number for number in numbers if signal.getsignal(number) not in (signal.SIG_IGN, None)]
     previous = {number: signal.signal(number, handle) for number in heeded}
     try:
         yield

@@ -13,8 +13,9 @@ import json
 import os
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -38,6 +39,8 @@ _AT_ONCE_BYTES = 1 << 16
 _CHUNK_BYTES = 1 << 20
 _LONGEST = 200
 """Characters that are told of what went wrong."""
+_MOST_LINES = 1 << 62
+"""No file has more, whatever a line says of itself."""
 
 
 class Journal:
@@ -60,6 +63,8 @@ class Journal:
                 raise _held(path.parent, held) from None
             self._written = _count(path)
             whole = self._written[1]
+            if not whole:
+                sync_folder(path.parent)
             #: How many bytes of a torn last line were cut off.
             self.cut_bytes = path.stat().st_size - whole
             if self.cut_bytes:
@@ -100,14 +105,18 @@ class Journal:
 
     def _write(self, line: bytes) -> None:
         """All of it, or nothing: the next record may find place again, and would end a torn line."""
+        whole = self._written[1]
+        if os.fstat(self._stream.fileno()).st_size > whole:  # what the disk did not even let us take back
+            self._stream.truncate(whole)
         try:
             left = memoryview(line)
             while left:
                 left = left[self._stream.write(left) :]
             os.fsync(self._stream.fileno())
-            self._written = self.lines + 1, self._written[1] + len(line)
+            self._written = self.lines + 1, whole + len(line)
         except BaseException:  # a second Ctrl-C, too
-            self._stream.truncate(self._written[1])
+            with suppress(OSError):
+                self._stream.truncate(whole)
             raise
 
     def __enter__(self) -> Self:
@@ -162,8 +171,10 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def salvage(path: Path) -> tuple[list[Record], list[int]]:
+def salvage(path: Path) -> tuple[list[Record], list[range]]:
     """What is whole, in the order in which it was written and each line once; and the numbers of those that are not.
+
+    These come as ranges: a line says itself how many there are before it, and may say anything.
 
     Raises:
         InputError: there is no journal, or a newer version of this package wrote it.
@@ -177,9 +188,10 @@ def salvage(path: Path) -> tuple[list[Record], list[int]]:
             records.setdefault(found.written_as, found.record)
         else:
             damaged.add(number)
-    last = max(records, default=0)
-    lost = {number for number in range(1, last) if number not in records} | {each for each in damaged if each > last}
-    return [records[number] for number in sorted(records)], sorted(lost)
+    whole = sorted(records)
+    lost = [range(before + 1, after) for before, after in pairwise([0, *whole]) if after > before + 1]
+    lost += [range(each, each + 1) for each in sorted(damaged) if each > max(records, default=0)]
+    return [records[number] for number in whole], lost
 
 
 @dataclass(frozen=True)
@@ -237,9 +249,14 @@ def _seal_of(body: bytes) -> bytes:
 def _load(text: bytes) -> Any:
     """`None` where it is damaged."""
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return None
+
+
+def _refuse(constant: str) -> None:
+    """What is no JSON: NaN and the infinities, which nothing of ours writes."""
+    raise ValueError(constant)
 
 
 def _check(record: Any, number: int, sealed: bool) -> Record | _Damage:
@@ -251,6 +268,8 @@ def _check(record: Any, number: int, sealed: bool) -> Record | _Damage:
         return _Damage()
     found: Record = record
     written_as = found.pop("line", number)
+    if type(written_as) is not int or not 0 < written_as <= _MOST_LINES:
+        return _Damage()
     if written_as != number:
         return _Damage(f"was written as line {written_as}: lines were removed, added or moved", found, written_as)
     return found
@@ -277,6 +296,16 @@ def doubting(*paths: Path) -> Iterator[None]:
                 ) from error
         named = " or ".join(dict.fromkeys(map(str, paths)))
         raise Senseless(f"{named} cannot be made sense of ({what}); measure again with fresh=true") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Have a file that was put into a folder be found there after the power failed, where the system promises that."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def torn_bytes(path: Path) -> int:

@@ -2,7 +2,8 @@
 
 Where the system has locks, the kernel lets go of them when their holder ends, however it ends, and what is written
 beside them only tells its name. Where it has none, as on Windows and some network file systems, the name has to do: a
-holder of this machine that is gone is passed over, one of another machine cannot be asked.
+holder of this machine that is gone is passed over, and so is one with our own number, which a container may give to
+each of its commands; one of another machine cannot be asked.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -38,7 +39,10 @@ class Holder:
 
 
 class Held(Exception):
-    """Somebody else has it: `holder`. `certain` tells that it lives, and not just that it never said it left."""
+    """Somebody else has it: `holder`. `certain` tells that it lives, which only the kernel knows.
+
+    Else it may just never have said that it left.
+    """
 
     def __init__(self, holder: Holder, *, certain: bool) -> None:
         super().__init__(str(holder))
@@ -53,12 +57,18 @@ def hold(stream: IO[Any], folder: Path) -> Iterator[None]:
         Held: somebody has it.
     """
     signed = folder / NAME
-    if not _lock(stream, signed):
-        holder = _read(signed)
-        if holder is not None and not is_gone(holder):
-            raise Held(holder, certain=holder.host == platform.node())
-    with suppress(OSError):  # a name for others; a full disk shows where it matters
-        signed.write_text(json.dumps({"pid": os.getpid(), "host": platform.node()}), encoding="utf-8")
+    own, is_locked, holder = Holder(os.getpid(), platform.node()), _lock(stream, signed), _read(signed)
+    if is_locked or (holder is not None and (holder == own or is_gone(holder))):
+        with suppress(OSError):
+            signed.unlink()
+    try:
+        with signed.open("x", encoding="utf-8") as opened:  # which follows no link that somebody laid there
+            json.dump(asdict(own), opened)
+    except FileExistsError:
+        if not is_locked:
+            raise Held(_read(signed) or Holder(0, ""), certain=False) from None
+    except OSError:
+        pass  # a name for others; a full disk shows where it matters
     try:
         yield
     finally:

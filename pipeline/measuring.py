@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from .errors import Interrupted
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 def command_line(words: Sequence[str]) -> str:
     """The command of these words, as a shell takes it."""
     return shlex.join(["python", "-m", "pipeline", *words])
+
+
+def going_on(words: Iterable[str], **instead: str) -> str:
+    """The command that goes on with the run which one of these words began, with other values of some keys."""
+    left = [word for word in words if word.lstrip("+").partition("=")[0] not in {"fresh", *instead}]
+    return command_line([*left, *(f"{key}={value}" for key, value in instead.items())])
 
 
 def measure(request: Request, words: Sequence[str]) -> Session:
@@ -33,8 +39,7 @@ def measure(request: Request, words: Sequence[str]) -> Session:
         with open_display() as display, writing(request.sweep.output):
             done = session.measure(request, display)
     except Interrupted:
-        going_on = command_line([word for word in words if not word.lstrip("+").startswith("fresh=")])
-        tell(f"interrupted; what was measured is kept. To go on: {going_on}")
+        tell(f"interrupted; what was measured is kept. To go on: {going_on(words)}")
         raise
     if done.lost is not None:
         tell(f"error: {done.lost}; what was measured is kept, and the same command goes on")

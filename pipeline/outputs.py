@@ -7,6 +7,7 @@ import os
 import platform
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,6 +19,14 @@ from .errors import InputError
 from .journal import Record
 
 JOURNAL = "journal.jsonl"
+LATEST, INDEX = "latest", "index.html"
+"""What runs have in common in their output folder: a link to the newest, and the page of them all."""
+
+_STAMP = "%Y%m%dT%H%M%S"
+_OURS = (b'<meta name="generator" content="pipeline">', b"marks a verdict that the run before it did not give")
+"""What only our page has; the second is of before the first was in it."""
+_LONGEST_PATH = 4_096
+_OLD_S = 60
 
 
 @dataclass(frozen=True)
@@ -31,10 +40,11 @@ class RunFolder:
 def find_run(output: Path, name: str, version: str, environment: str) -> RunFolder | None:
     """The newest run of a version that was measured in this environment; `None` where there is none.
 
-    One that was killed before its first record is nobody's yet, and is taken where there is no other.
+    One that was killed before its first record is nobody's yet, and is taken where there is no other. One that is
+    still to come by its name began when the clock was wrong, and is taken for older than all others.
     """
-    nobodys = None
-    for folder in sorted((output / name / version).glob("*/"), reverse=True):
+    nobodys, now = None, _stamp()
+    for folder in sorted((output / name / version).glob("*/"), key=lambda each: (each.name <= now, each.name))[::-1]:
         if not folder.joinpath(JOURNAL).is_file():
             continue
         records = journal.read(folder / JOURNAL)
@@ -56,7 +66,7 @@ def new_run(output: Path, name: str, version: str) -> RunFolder:
     """A fresh folder, named by the time in UTC."""
     parent = output / name / version
     parent.mkdir(parents=True, exist_ok=True)
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    stamp = _stamp()
     for suffix in ("", *(f"-{i}" for i in range(2, 1000))):
         with suppress(FileExistsError):
             folder = parent / f"{stamp}{suffix}"
@@ -65,8 +75,12 @@ def new_run(output: Path, name: str, version: str) -> RunFolder:
     raise InputError(f"output={output}: a thousand runs began in this very second; wait a moment")
 
 
+def _stamp() -> str:
+    return datetime.now(UTC).strftime(_STAMP)
+
+
 def check_writable(output: Path) -> None:
-    """See that runs and the link to the latest one can be made below `output`, before anything is measured.
+    """See that runs, the link to the latest one and the page of all can be made below `output`, before measuring.
 
     Raises:
         InputError: they cannot.
@@ -81,9 +95,30 @@ def check_writable(output: Path) -> None:
         ) from None
     if output.joinpath(JOURNAL).exists():
         raise InputError(f"output={output} is the folder of a run; write output=FOLDER with one for many runs")
-    latest = output / "latest"
-    if latest.is_dir() and not latest.is_symlink():
-        raise InputError(f"{latest} is a folder, and runs need that name for a link; rename it, or write output=FOLDER")
+    for path, is_ours in ((output / LATEST, _is_our_link), (output / INDEX, _is_our_page)):
+        if os.path.lexists(path) and not is_ours(path):
+            raise InputError(f"{path} is none of ours, and runs need that name; rename it, or write output=FOLDER")
+
+
+def _is_our_link(latest: Path) -> bool:
+    """Whether it leads to a run of the folder, be that there any more or not: a link, or the file in its place."""
+    try:
+        if latest.is_symlink():
+            target = latest.readlink()
+        else:
+            with latest.open("rb") as stream:
+                target = Path(stream.read(_LONGEST_PATH).decode().removesuffix("\n"))
+    except (OSError, ValueError):
+        return False
+    return len(target.parts) == 3 and not target.is_absolute() and target.parts[0] != os.pardir
+
+
+def _is_our_page(index: Path) -> bool:
+    try:
+        page = index.read_bytes()
+    except OSError:
+        return False
+    return any(mark in page for mark in _OURS)
 
 
 def point_latest(output: Path, run: Path) -> None:
@@ -92,7 +127,7 @@ def point_latest(output: Path, run: Path) -> None:
     The link is made elsewhere and put in place whole, so that others may do the same at once: one of them is last.
     """
     target = os.path.relpath(run, output)
-    with _beside(output / "latest") as made:
+    with _beside(output / LATEST) as made:
         try:
             made.symlink_to(target, target_is_directory=True)
         except OSError:
@@ -100,9 +135,10 @@ def point_latest(output: Path, run: Path) -> None:
 
 
 def root_of(run: Path) -> Path | None:
-    """The output folder that a run's folder is in; `None` where it was put elsewhere."""
+    """The output folder that a run's folder is in, and whose page is ours; `None` where it was put elsewhere."""
     root = run.resolve().parent.parent.parent
-    return root if root.joinpath("latest").exists() else None
+    index = root / INDEX
+    return root if _is_our_link(root / LATEST) and (_is_our_page(index) or not os.path.lexists(index)) else None
 
 
 def write(path: Path, content: str | bytes) -> None:
@@ -126,17 +162,28 @@ def write(path: Path, content: str | bytes) -> None:
 def _beside(path: Path) -> Iterator[Path]:
     """A name in the same folder, for what takes the place of `path` once the block is over.
 
-    It tells whose it is, so that those which a killed process left behind are found, and removed.
+    It tells whose it is, so that those which a killed process left behind are found, and removed. Nobody can be asked
+    for processes of another container of the same name: theirs are left behind when they are old.
     """
-    prefix = f".{path.name}.{platform.node()}."
-    made = path.with_name(f"{prefix}{os.getpid()}.{threading.get_ident()}")
+    prefix, here = f".{path.name}.{platform.node()}.", _namespace()
+    made = path.with_name(f"{prefix}{here}.{os.getpid()}.{threading.get_ident()}")
     made.unlink(missing_ok=True)
     try:
         yield made
         made.replace(path)
+        journal.sync_folder(path.parent)
     finally:
         made.unlink(missing_ok=True)
     for left in path.parent.glob(f"{glob.escape(prefix)}*"):
-        pid = left.name.removeprefix(prefix).partition(".")[0]
-        if pid.isdecimal() and lock.is_gone(lock.Holder(int(pid), platform.node())):
-            left.unlink(missing_ok=True)
+        with suppress(OSError, ValueError):  # it went meanwhile, or is none of ours
+            where, pid, _ = map(int, left.name.removeprefix(prefix).split("."))
+            is_old = time.time() - left.lstat().st_mtime > _OLD_S
+            if lock.is_gone(lock.Holder(pid, platform.node())) if where == here else is_old:
+                left.unlink()
+
+
+def _namespace() -> int:
+    """Whose process numbers those here are, as containers have their own."""
+    with suppress(OSError):
+        return Path("/proc/self/ns/pid").stat().st_ino
+    return 0

@@ -153,7 +153,7 @@ def has_enough(evidence: Evidence, speedup: Speedup, plan: Plan, target: float, 
     Time is no function of the ratios, so ending at the budget, after `least` trials, is no look at them.
     """
     done = len(evidence.trials)
-    if evidence.status not in ("measured", "not run") or done >= plan.looks[-1]:
+    if evidence.status not in ("measured", "not run") or evidence.given_up or done >= plan.looks[-1]:
         return True
     if done >= least and sum(trial["phases_s"]["rounds"] for trial in evidence.trials) > budget_s:
         return True

@@ -6,26 +6,22 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from . import sources
 from .cells import Sweep
 from .errors import InputError
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from .scratch import PREFIX, scratch_folder
 
 WORKING_TREE = "."
 """The word for what git tracks as it stands in the working tree, committed or not."""
 
-_PREFIX, _LOCK = "pipeline-revisions-", "lock"
+_CHECKOUTS = ("a", "b")
+"""The names of both checkouts, of one length: where a stack begins may matter."""
 _ELSEWHERE = (
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -135,13 +131,11 @@ def check_out(before: str, after: str, folder: Path) -> Iterator[Revisions]:
     """
     top = _find_top(folder)
     place = folder.resolve().relative_to(top)
-    _remove_orphans(top)
     with ExitStack() as stack:
-        parent = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
-        stack.callback(shutil.rmtree, parent, ignore_errors=True)
-        stack.enter_context(_lock(parent))
+        parent = stack.enter_context(scratch_folder()).resolve()
+        _forget_orphans(top)
         found = []
-        for name, asked in (("a", before), ("b", after)):  # of one length: where a stack begins may matter
+        for name, asked in zip(_CHECKOUTS, (before, after), strict=True):
             commit = _commit(asked, top, parent)
             checkout = parent / name
             stack.callback(_remove, checkout, top)
@@ -195,28 +189,16 @@ def _remove(checkout: Path, top: Path) -> None:
         _git(top, "worktree", "remove", "--force", str(checkout))
 
 
-def _remove_orphans(top: Path) -> None:
-    """Those of commands that were killed: nobody holds their lock any more."""
-    if fcntl is None:
-        return
+def _forget_orphans(top: Path) -> None:
+    """Those of commands that were killed, whose folders went with their scratch.
+
+    `git worktree prune` would forget the user's too that are on a disk which is not there just now.
+    """
     for line in _git(top, "worktree", "list", "--porcelain").splitlines():
         checkout = Path(line.removeprefix("worktree "))
-        parent = checkout.parent
-        if not (line.startswith("worktree ") and parent.name.startswith(_PREFIX) and parent.joinpath(_LOCK).exists()):
-            continue
-        with suppress(BlockingIOError), _lock(parent):
+        is_ours = checkout.name in _CHECKOUTS and checkout.parent.name.startswith(PREFIX)
+        if line.startswith("worktree ") and is_ours and not checkout.exists():
             _remove(checkout, top)
-            if not any(each.is_dir() for each in parent.iterdir()):
-                shutil.rmtree(parent, ignore_errors=True)
-
-
-@contextmanager
-def _lock(parent: Path) -> Iterator[IO[bytes]]:
-    """Held until the block ends, or this process, however it ends."""
-    with parent.joinpath(_LOCK).open("wb") as stream:
-        if fcntl is not None:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield stream
 
 
 def _git(folder: Path, *words: str, variables: Mapping[str, str] | None = None) -> str:

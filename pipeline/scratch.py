@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,9 +18,13 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-_PREFIX = "pipeline-"
+PREFIX = "pipeline-"
+"""Begins the names of such folders."""
 _HELD = "held"
 """The file in such a folder that is locked as long as its session lives."""
+_SOON = f"{_HELD}-soon"
+"""Its name until it is locked, which is at once: an old one is of a session that was killed before."""
+_OLD_S = 60
 _LONGEST = 50
 """Paths of sockets, which may have 107 characters, need the others below such a folder; else it is in /tmp."""
 
@@ -37,9 +43,9 @@ def scratch_folder() -> Iterator[Path]:
     if len(place.encode()) > _LONGEST and os.access("/tmp", os.W_OK):  # noqa: S108 - mkdtemp makes it private
         place = "/tmp"  # noqa: S108
     _remove_forsaken(Path(place))
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
     try:
-        with (folder / f"{_HELD}-soon").open("wb") as stream:
+        with (folder / _SOON).open("wb") as stream:
             if fcntl is not None:
                 with suppress(OSError):  # a file system without locks: then others cannot take it, either
                     fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -52,9 +58,12 @@ def scratch_folder() -> Iterator[Path]:
 def _remove_forsaken(place: Path) -> None:
     if fcntl is None:
         return
-    for held in place.glob(f"{_PREFIX}*/{_HELD}"):
+    for held in (*place.glob(f"{PREFIX}*/{_HELD}"), *place.glob(f"{PREFIX}*/{_SOON}")):
         with suppress(OSError):  # somebody else's, or going just now
-            if held.lstat().st_uid != os.getuid() or held.parent.is_symlink():
+            folder = held.parent.lstat()
+            if folder.st_uid != os.getuid() or not stat.S_ISDIR(folder.st_mode):
+                continue
+            if held.name == _SOON and time.time() - held.lstat().st_mtime < _OLD_S:
                 continue
             descriptor = os.open(held, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:

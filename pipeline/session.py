@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import math
+import os
 import pickle
 import shutil
 import socket
@@ -15,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 from . import cluster, environment, journal, outputs, plan, runners, sources
 from .cells import Cell, Measure, Sweep, digest
@@ -115,7 +116,7 @@ def measure(request: Request, display: Display) -> Session:
     found = None if sweep.fresh else outputs.find_run(output, sweep.name, version, surroundings["id"])
     bags = _bags(sweep, found)
     if found is not None and bags.are_done():
-        _renew_claims(found, sweep, surroundings)
+        _complete(found, sweep, surroundings)
         return Session(found.path, was_finished=True)
     with ExitStack() as stack:
         interruption = stack.enter_context(heed_signals(display.end_soon))
@@ -165,6 +166,7 @@ def _bags(sweep: Sweep, found: RunFolder | None) -> Bags:
         return Bags(sweep, ())
     with journal.doubting(found.path / outputs.JOURNAL):
         bags = Bags(sweep, found.records)
+        bags.begin()
         bags.are_done()  # it remembers what it works out
     return bags
 
@@ -205,11 +207,20 @@ def _end(run: Journal, reason: str, log: Path) -> None:
         _log.info("the cluster said:\n%s", log.read_text(errors="replace"))
 
 
-def _renew_claims(folder: RunFolder, sweep: Sweep, surroundings: dict[str, Any]) -> None:
-    """Claims are no part of the version: a finished run may have others by now. Where it has, they are journalled."""
-    if Run(folder.records).claims != sweep.claims:
-        with _open(folder, surroundings) as run:
-            _hold_claims(run, sweep, folder)
+def _complete(folder: RunFolder, sweep: Sweep, surroundings: dict[str, Any]) -> None:
+    """What a run may lack in which all was measured: its end, where it was killed before that, and other claims.
+
+    Claims are no part of the version: a finished run may have others by now. Where it has, they are journalled.
+    """
+    found = Run(folder.records)
+    if found.is_finished and found.claims == sweep.claims:
+        return
+    with _open(folder, surroundings) as run:
+        folder = outputs.read_again(folder, run)
+        _hold_claims(run, sweep, folder)
+        if not Run(folder.records).is_finished:
+            run.append("end", reason="finished", ended=time.time())
+            outputs.point_latest(Path(sweep.output), folder.path)
 
 
 def _hold_claims(run: Journal, sweep: Sweep, folder: RunFolder) -> None:
@@ -399,8 +410,8 @@ class _Looks:
             if attempt < MOST_ATTEMPTS:
                 self._waiting[outcome.kind].append((cell, attempt + 1))
                 return None
-            said = reply["reason"] if reply else outcome.lost
-            reply = {"status": "crashed", "reason": said, "traceback": None}
+            if reply is None:
+                reply = {"status": "crashed", "reason": outcome.lost, "traceback": None}
         return {**reply, "workload": cell.workload.id, "name": cell.workload.name}
 
 
@@ -453,6 +464,8 @@ def _trials(
                 case Travels() | Joined() | Left() | Unfit() | Waiting():
                     if isinstance(event, Joined):
                         kinds[event.node] = event.kind
+                    if isinstance(event, Waiting) and event.node is not None:
+                        under_way.pop(event.node, None)
                     _heed(event, run, display)
                 case Started() | Progress():
                     rounds = event.rounds if isinstance(event, Progress) else 0
@@ -464,7 +477,7 @@ def _trials(
                     if event.reply is None and event.assignment.attempt < MOST_ATTEMPTS:
                         display.lose(event.node)
                     display.update(bags.progress(), under_way)
-            if interruption.asked and not under_way:  # something may wait for a node that is long in coming
+            if interruption.asked and not under_way:  # something may wait for a node, or for its turn there
                 break
     except ClusterLost as error:
         return str(error)
@@ -523,7 +536,7 @@ def _look_record(run: Journal, looks: _Looks, outcome: Outcome) -> Record | None
 
 
 def _trial_record(run: Journal, turn: Turn, outcome: Outcome) -> Record:
-    reply = outcome.reply or {"status": "not run", "reason": outcome.lost, "traceback": None}
+    reply = outcome.reply or {"status": "not run", "reason": outcome.lost, "traceback": None, "lost": True}
     if reply["status"] == "bad input":  # of this cell alone: the preflight of its workload was good
         reply["status"] = "failed"
     kind, match = ("trial", {}) if turn.leader is None else ("play-off", {"leader": turn.leader.id})
@@ -540,6 +553,16 @@ def _trial_record(run: Journal, turn: Turn, outcome: Outcome) -> Record:
     )
 
 
+class _Log(logging.FileHandler):
+    """A file, not one that somebody laid a link to in its place."""
+
+    def _open(self) -> TextIO:
+        def follow_no_link(path: str, flags: int) -> int:
+            return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=follow_no_link)
+
+
 class _Formatter(logging.Formatter):
     """For a file that somebody may look at in a terminal."""
 
@@ -550,7 +573,7 @@ class _Formatter(logging.Formatter):
 @contextmanager
 def _logging(path: Path) -> Iterator[None]:
     """Keep what happens in the run's log file."""
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _Log(path, encoding="utf-8")
     handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
     _log.addHandler(handler)
     try:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from . import playoff
 from .cells import Cell, Sweep
-from .evidence import Evidence, gather, variants
+from .evidence import Evidence, gather, is_of_machine, variants
 from .journal import Record
 from .plan import ALPHA, STATEMENT_ALPHA, Plan, Preflight, plan_cell, plan_match
 from .playoff import Candidate
@@ -88,6 +89,7 @@ class Bag:
         self._candidates: dict[str, tuple[Candidate, ...]] = {}
         self._results: dict[str, Speedup] = {}
         self._under_way: dict[str, set[int]] = {}
+        self._earlier: Counter[tuple[str, int]] = Counter()
         for record in records:
             self.add(record)
 
@@ -108,6 +110,14 @@ class Bag:
             self._trials.setdefault(id_, []).append(_without_spans(record))
             self._under_way.get(id_, set()).discard(record["trial"])
             self._progress.pop(id_, None)
+
+    def begin(self) -> None:
+        """Begin a session, which takes afresh what was not run in those before for causes of the machine."""
+        self._preflights = {id_: look for id_, look in self._preflights.items() if not is_of_machine(look)}
+        for id_, trials in self._trials.items():
+            self._earlier.update((id_, trial["trial"]) for trial in trials if is_of_machine(trial))
+            self._trials[id_] = [trial for trial in trials if not is_of_machine(trial)]
+        self._progress.clear()
 
     @property
     def cells(self) -> tuple[Cell, ...]:
@@ -167,7 +177,8 @@ class Bag:
         chosen = min(waiting, key=turn)
         taken = {trial["trial"] for trial in chosen.evidence.trials} | self._under_way.get(chosen.id, set())
         trial = next(number for number in itertools.count() if number not in taken)
-        attempt = 1 + sum(each["trial"] == trial for each in self._trials.get(chosen.id, ()))
+        attempts = sum(each["trial"] == trial for each in self._trials.get(chosen.id, ()))
+        attempt = 1 + attempts + self._earlier[chosen.id, trial]
         return Turn(chosen.cell, chosen.leader, trial, attempt, self._plan(chosen.cell, chosen.leader))
 
     def _may_begin(self, each: CellProgress) -> bool:
@@ -260,6 +271,11 @@ class Bags:
         """Take a journal record into account."""
         if record["kind"] in ("preflight", "trial", "play-off"):
             self.of(record["environment"]).add(record)
+
+    def begin(self) -> None:
+        """See `Bag.begin`."""
+        for bag in self._bags.values():
+            bag.begin()
 
     def are_done(self) -> bool:
         """Whether one was begun, and every such one is."""

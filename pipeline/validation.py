@@ -20,6 +20,7 @@ from .values import known, mapping, number, one_of, plain, seconds, size, text, 
 from .wording import nearest
 
 _LONGEST_NAME = 100
+_DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
 _LEAST_MEMORY_BYTES = 64_000_000
 """Two bare arms and the processes that probe the machine take about half of it."""
 _CELL_KEYS = {"workload", "backend", "workers", "env", "python"}
@@ -170,12 +171,20 @@ def folder_name(given: Json, otherwise: str) -> str:
     """The name that was given, which must be one for a folder, or else one made of a text."""
     if given is None:
         made = re.sub(r"[^\w.=-]+", "-", otherwise).encode()[:_LONGEST_NAME].decode(errors="ignore").strip("-. ")
-        return f"{made}_" if made in ("", "latest") else made
+        return f"{made}_" if _is_taken(made) else made
     name = text("name", given)
     fits = len(name.encode()) <= _LONGEST_NAME and re.fullmatch(r"(?!\.)[\w.=+ -]*[\w=+-]", name)
-    if not fits or name == "latest":  # outputs/latest leads to the newest run
+    if not fits or _is_taken(name):
         raise InputError(f"name={name} cannot be a folder's name; write up to {_LONGEST_NAME} letters, digits, - and _")
     return name
+
+
+def _is_taken(name: str) -> bool:
+    """Whether it is no folder's: outputs/latest leads to the newest run, on some systems in capitals as well.
+
+    Others are those of devices on Windows, whatever follows a dot.
+    """
+    return name.lower() in ("", "latest") or name.partition(".")[0].strip().lower() in _DEVICES
 
 
 def _name_apart(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:

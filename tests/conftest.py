@@ -41,8 +41,8 @@ class Finished:
 class Command:
     """`python -m pipeline` in a user's folder."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, **variables: str) -> None:
+        self.folder, self._variables = folder, variables
 
     def __call__(self, *words: str) -> Finished:
         """Run it to its end."""
@@ -65,7 +65,7 @@ class Command:
     def environment(self) -> dict[str, str]:
         """The environment, in which the package is found also where it is not installed."""
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        return {**os.environ, "PYTHONPATH": path, "COLUMNS": "80"}
+        return {**os.environ, "PYTHONPATH": path, "COLUMNS": "80", **self._variables}
 
 
 @pytest.fixture

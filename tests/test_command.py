@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -57,6 +59,19 @@ def talk(word):
 def job(map, words):
     return "".join(map(upper, words))
 async def later(word): return word
+"""
+
+
+SHOWS_STREAMS = """
+import os, pathlib
+def parent(pid):
+    return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+def task(x):
+    if list(pathlib.Path("outputs").glob("*/*/*/journal.jsonl")):
+        conductor = parent(os.getppid())
+        with open("seen", "a") as stream:
+            stream.writelines(os.readlink(f"/proc/{conductor}/fd/{number}") + "\\n" for number in range(3))
+    return x
 """
 
 
@@ -628,3 +643,20 @@ def test_an_input_need_not_be_able_to_say_itself(
     done = pipeline(*words, "workers=2", *LEAST)
     assert done.status == status, done.err
     assert ("workload.inputs: number 0, a Mute, cannot be sent to another process" in done.err) != travels
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the system does not show what files others have open")
+@pytest.mark.parametrize("closed", ["0<&- 1>&- 2>&-", "2>&-"])
+def test_where_standard_streams_are_closed_no_file_of_ours_takes_their_place(
+    pipeline: Command, user_module: WriteModule, closed: str
+) -> None:
+    """What a library prints would get into it."""
+    user_module("mine", SHOWS_STREAMS)
+    words = ["workload=function", "workload.task=mine:task", "workload.inputs=1", "backend=thread", "workers=1", *LEAST]
+    line = f"exec {shlex.join(pipeline.line(tuple(words)))} {closed}"
+    done = subprocess.run(line, shell=True, cwd=pipeline.folder, env=pipeline.environment(), check=False)
+    assert done.returncode == 0
+    seen = (pipeline.folder / "seen").read_text().splitlines()
+    assert seen
+    assert not any("journal" in each or "log.txt" in each for each in seen)
+    assert os.devnull in seen

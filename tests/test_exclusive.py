@@ -24,6 +24,10 @@ def task(x):
     while not pathlib.Path("go").exists():
         tick.wait(0.01)
 """
+TRIALS_ALONE = """def task(x):
+    if not list(pathlib.Path("outputs").glob("*/*/*/journal.jsonl")):
+        return
+"""
 ONE = ("workload=function", "workload.task=tasks:task", "workload.inputs=1", "backend=thread", "workers=1", *LEAST)
 
 
@@ -43,6 +47,56 @@ def test_a_sweep_waits_and_says_for_whom(tmp_path: Path, user_module: Callable[[
     for command in (holder, waiting):
         command.communicate()
         assert command.returncode == 0
+
+
+def test_the_first_signal_ends_one_that_waits_for_its_looks(
+    tmp_path: Path, user_module: Callable[[str, str], Path]
+) -> None:
+    """It has nothing under way that could be finished."""
+    user_module("tasks", BLOCKS)
+    first, second = Command(tmp_path), Command(tmp_path)
+    holder = first.start(*ONE, "name=first", "-m")
+    while not tmp_path.joinpath("begun").exists():
+        assert holder.poll() is None
+    waiting = second.start(*ONE, "name=second", "-m")
+    assert waiting.stderr is not None
+    assert any(line.startswith("waiting for") for line in waiting.stderr)
+    waiting.send_signal(signal.SIGINT)
+    waiting.communicate()
+    assert waiting.returncode == 130
+    tmp_path.joinpath("go").touch()
+    holder.communicate()
+    assert holder.returncode == 0
+
+
+def test_the_first_signal_ends_one_that_waits_between_its_trials(
+    tmp_path: Path, user_module: Callable[[str, str], Path]
+) -> None:
+    """What it measured is kept."""
+    user_module("tasks", BLOCKS.replace("def task(x):\n", TRIALS_ALONE))
+    command = Command(tmp_path)
+    waiting = command.start(*ONE, "workers=1,2,3,4,5,6", "-m")
+    while not tmp_path.joinpath("begun").exists():
+        assert waiting.poll() is None
+    ready, tell = os.pipe()
+    holder = os.fork()
+    if holder == 0:
+        with exclusive.machine("something", lambda _: os.write(tell, b".") and None):
+            signal.pause()
+    os.read(ready, 1)
+    tmp_path.joinpath("go").touch()
+    assert waiting.stderr is not None
+    assert any(line.startswith("waiting for") for line in waiting.stderr)
+    waiting.send_signal(signal.SIGINT)
+    _, said = waiting.communicate()
+    os.kill(holder, signal.SIGKILL)
+    os.waitpid(holder, 0)
+    os.close(ready)
+    os.close(tell)
+    assert waiting.returncode == 130
+    assert "To go on: python -m pipeline workload=function" in said
+    (journal,) = tmp_path.glob("outputs/*/*/*/journal.jsonl")
+    assert 0 < journal.read_text().count('"kind":"trial"') < 6
 
 
 def test_one_that_need_not_be_alone_does_not_wait(tmp_path: Path, user_module: Callable[[str, str], Path]) -> None:

@@ -69,11 +69,14 @@ def test_what_a_page_cannot_hold_is_taken_out_of_names(tmp_path: Path) -> None:
 
 
 def test_every_report_renews_it(pipeline: Command) -> None:
-    """Where the run is in an output folder; a run that was copied elsewhere has none around it."""
+    """Where the run is in an output folder, and the page there is ours; a run that was copied elsewhere has none."""
     run = _put(pipeline.folder / "outputs", "io/v/20260101T000000", "io", 3.0)
     point_latest(pipeline.folder / "outputs", run)
     assert pipeline("report", "outputs/latest").status == 0
     assert "2 threads" in (pipeline.folder / "outputs" / "index.html").read_text()
+    (pipeline.folder / "outputs" / "index.html").write_text("my own")
+    assert pipeline("report", "outputs/latest").status == 0
+    assert (pipeline.folder / "outputs" / "index.html").read_text() == "my own"
     elsewhere = _put(pipeline.folder, "a/b/c", "io", 3.0)
     assert pipeline("report", str(elsewhere)).status == 0
     assert not (pipeline.folder / "index.html").exists()

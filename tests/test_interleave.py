@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -168,6 +169,36 @@ def test_an_ended_command_is_finished_by_the_same_one(
     assert journal.read_bytes().startswith(kept[: kept.rfind(b"\n") + 1])
     assert [trial["trial"] for trial in done.records("trial")] == list(range(6))
     assert repository.worktrees() == 0
+
+
+KILLS_ON_CHECKOUT = """#!/bin/sh
+case "$*" in *"worktree add"*) kill -9 $PPID;; esac
+exec {} "$@"
+"""
+
+
+def test_what_a_command_that_was_killed_before_its_checkouts_left_is_gone_after_the_next(
+    pipeline: Command, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had only a private folder; a worktree of the user's on a disk that is not there stays known to git."""
+    repository.commit(SLEEPS.format(0, "x"))
+    repository.git("worktree", "add", "--detach", "elsewhere")
+    shutil.rmtree(repository.folder / "elsewhere")
+    temporary, tools = repository.folder / "t", repository.folder / "tools"
+    temporary.mkdir()
+    tools.mkdir()
+    (tools / "git").write_text(KILLS_ON_CHECKOUT.format(shutil.which("git")))
+    (tools / "git").chmod(0o755)
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    words = ("compare", "--interleave", "HEAD", "HEAD", *WORDS, *LEAST)
+    with monkeypatch.context() as patched:
+        patched.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
+        assert pipeline(*words).status == -signal.SIGKILL
+    assert list(temporary.iterdir())
+    done = pipeline(*words)
+    assert done.status == 0, done.err
+    assert list(temporary.iterdir()) == []
+    assert repository.worktrees() == 1
 
 
 @pytest.mark.parametrize(

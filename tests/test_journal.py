@@ -10,6 +10,7 @@ import re
 import resource
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
@@ -160,7 +161,40 @@ def test_what_is_whole_of_a_damaged_journal_is_had_on_request(tmp_path: Path) ->
     path.write_bytes(b"".join([lines[0], lines[3], lines[3], lines[1], b"{oops\n", lines[5]]))
     records, lost = journal.salvage(path)
     assert [record["trial"] for record in records] == [0, 1, 3, 5]
-    assert lost == [3, 5]
+    assert lost == [range(3, 4), range(5, 6)]
+
+
+def _sealed(text: str) -> bytes:
+    """A line by somebody who knows how checksums are made."""
+    return b'%b,"crc":"%08x"}\n' % (text.encode(), zlib.crc32(text.encode()))
+
+
+@pytest.mark.parametrize("number", ['"2"', "2.0", "true", "null", "[]", "{}", "0", "-1", "1" * 40])
+def test_what_is_no_number_of_a_line_is_damage(tmp_path: Path, number: str) -> None:
+    path = tmp_path / "journal.jsonl"
+    _append(path, 0)
+    path.write_bytes(path.read_bytes() + _sealed(f'{{"schema":{SCHEMA},"kind":"trial","line":{number}'))
+    with pytest.raises(InputError, match="line 2 is damaged"):
+        journal.read(path)
+    assert journal.salvage(path)[1] == [range(2, 3)]
+
+
+def test_a_line_may_say_that_any_number_of_them_is_lost(tmp_path: Path) -> None:
+    """They are not counted one by one."""
+    path = tmp_path / "journal.jsonl"
+    _append(path, 0)
+    path.write_bytes(path.read_bytes() + _sealed(f'{{"schema":{SCHEMA},"kind":"trial","line":{10**7}'))
+    assert journal.salvage(path)[1] == [range(2, 10**7)]
+
+
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+def test_numbers_that_are_none_are_damage(tmp_path: Path, constant: str) -> None:
+    """They are no JSON, and nothing of ours writes them."""
+    path = tmp_path / "journal.jsonl"
+    _append(path, 0)
+    path.write_bytes(path.read_bytes() + _sealed(f'{{"schema":{SCHEMA},"kind":"trial","x":{constant},"line":2'))
+    with pytest.raises(InputError, match="line 2 is damaged"):
+        journal.read(path)
 
 
 def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
@@ -200,6 +234,17 @@ def test_what_a_full_disk_took_only_half_of_is_taken_back(tmp_path: Path) -> Non
         assert path.stat().st_size == size
         opened.append("trial", cell="c", trial=2)
     assert [record["trial"] for record in journal.read(path)] == [0, 2]
+
+
+def test_half_a_record_that_stayed_is_taken_back_before_the_next_one(tmp_path: Path) -> None:
+    """As where the disk let nobody cut it off."""
+    path = tmp_path / "journal.jsonl"
+    with Journal(path, environment="e", node="n") as opened:
+        opened.append("trial", cell="c", trial=0)
+        with path.open("ab") as stream:
+            stream.write(b'{"sch')
+        opened.append("trial", cell="c", trial=1)
+    assert [record["trial"] for record in journal.read(path)] == [0, 1]
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
@@ -256,3 +301,33 @@ def test_where_the_system_has_no_locks_the_name_has_to_do(
     else:
         _append(path, 0)
         assert len(journal.read(path)) == 1
+
+
+@pytest.mark.parametrize("signed", [json.dumps({"pid": os.getppid(), "host": platform.node()}), ""])
+def test_a_name_alone_may_be_a_stranger_s_and_the_file_to_remove_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signed: str
+) -> None:
+    """The number may be another process's by now, and a holder may not have written it yet."""
+    monkeypatch.setattr(lock, "fcntl", None)
+    (tmp_path / lock.NAME).write_text(signed)
+    with pytest.raises(InputError, match=rf"process.*, or remove {re.escape(str(tmp_path / lock.NAME))} if it is gone"):
+        Journal(tmp_path / "journal.jsonl", environment="e", node="n")
+    assert (tmp_path / lock.NAME).read_text() == signed
+
+
+def test_our_own_number_is_that_of_one_before_us(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in containers, where each command may be process 1."""
+    monkeypatch.setattr(lock, "fcntl", None)
+    path = tmp_path / "journal.jsonl"
+    (tmp_path / lock.NAME).write_text(json.dumps({"pid": os.getpid(), "host": platform.node()}))
+    _append(path, 0)
+    assert len(journal.read(path)) == 1
+
+
+def test_a_link_in_place_of_the_lock_is_not_followed(tmp_path: Path) -> None:
+    """Whoever shares the folder may have laid it."""
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    (tmp_path / lock.NAME).symlink_to(victim)
+    _append(tmp_path / "journal.jsonl", 0)
+    assert victim.read_text() == "mine"

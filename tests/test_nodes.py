@@ -113,7 +113,8 @@ def test_who_waits_for_the_machine_does_not_hang() -> None:
     )
     events = list(_runner(driver).run(_bag("one")))
     assert _outcomes(iter(events)) == [("one", True)]
-    assert [event for event in events if isinstance(event, Waiting) and "process 7" in event.what]
+    waits = [event for event in events if isinstance(event, Waiting) and "process 7" in event.what]
+    assert [event.node for event in waits] == ["host/a"] * 2  # said again, so that somebody may ask for the end
     assert not [each for each in driver.asked if each["do"] == "give up"]
 
 

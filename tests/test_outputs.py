@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from pipeline import outputs
 from pipeline.errors import InputError
 from pipeline.journal import SCHEMA, seal
+from pipeline.report import history
 
 HERE, ELSEWHERE = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
 
@@ -23,6 +26,10 @@ def _make_run(output: Path, stamp: str, environment: str = HERE) -> Path:
     record = {"schema": SCHEMA, "kind": "run", "environment": environment}
     (folder / outputs.JOURNAL).write_bytes(seal(record, 1))
     return folder
+
+
+def _refuse(*_: Any, **__: Any) -> None:
+    raise OSError("a privilege is not held")
 
 
 def _names(folder: Path) -> set[str]:
@@ -62,6 +69,19 @@ def test_a_run_without_a_record_is_taken_where_there_is_no_other(tmp_path: Path)
     assert found.path == whole
 
 
+def test_a_run_of_when_the_clock_was_wrong_hides_none(tmp_path: Path) -> None:
+    """One that is still to come by its name is older than the others, as nobody waited for it."""
+    future = _make_run(tmp_path, "99990101T000000")
+    found = outputs.find_run(tmp_path, "name", "version", HERE)
+    assert found is not None
+    assert found.path == future
+    today = outputs.new_run(tmp_path, "name", "version").path
+    (today / outputs.JOURNAL).write_bytes((future / outputs.JOURNAL).read_bytes())
+    found = outputs.find_run(tmp_path, "name", "version", HERE)
+    assert found is not None
+    assert found.path == today
+
+
 def test_runs_that_begin_in_the_same_second_have_folders_of_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,10 +111,7 @@ def test_latest_leads_to_the_run_that_was_pointed_at_last(tmp_path: Path) -> Non
 def test_where_there_are_no_links_latest_is_a_file_with_the_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: Any, **__: Any) -> None:
-        raise OSError("a privilege is not held")
-
-    monkeypatch.setattr(Path, "symlink_to", refuse)
+    monkeypatch.setattr(Path, "symlink_to", _refuse)
     for _ in range(2):
         outputs.point_latest(tmp_path, tmp_path / "name" / "version" / "run")
     assert (tmp_path / "latest").read_text() == f"{Path('name', 'version', 'run')}\n"
@@ -115,14 +132,41 @@ def test_many_may_point_latest_at_once(tmp_path: Path) -> None:
 
 
 def test_a_folder_called_latest_is_refused_and_left_alone(tmp_path: Path) -> None:
-    """The link could not take its place; a link that is there is fine."""
-    _make_run(tmp_path, "20260101T000000")
-    outputs.point_latest(tmp_path, tmp_path / "name")
-    outputs.check_writable(tmp_path)
-    (tmp_path / "latest").unlink()
+    """The link could not take its place."""
     (tmp_path / "latest").mkdir()
-    with pytest.raises(InputError, match=r"latest is a folder.*output=FOLDER"):
+    with pytest.raises(InputError, match=r"latest is none of ours.*output=FOLDER"):
         outputs.check_writable(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["latest", "index.html"])
+def test_a_file_of_the_user_s_is_refused_and_left_alone(tmp_path: Path, name: str) -> None:
+    """One where the link would be, and one where the page of all runs would be."""
+    path = tmp_path / name
+    path.write_text("my own\n")
+    with pytest.raises(InputError, match=rf"{name} is none of ours, and runs need that name; rename it, or write"):
+        outputs.check_writable(tmp_path)
+    assert path.read_text() == "my own\n"
+
+
+def test_a_link_of_the_user_s_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "latest").symlink_to("release")
+    with pytest.raises(InputError, match="latest is none of ours"):
+        outputs.check_writable(tmp_path)
+
+
+def test_what_runs_left_there_is_fine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page, and the link or the file in its place, also where the run that it leads to is gone."""
+    run = _make_run(tmp_path, "20260101T000000")
+    outputs.write(tmp_path / "index.html", history.page(tmp_path))
+    outputs.point_latest(tmp_path, run)
+    outputs.check_writable(tmp_path)
+    assert outputs.root_of(run) == tmp_path.resolve()
+    shutil.rmtree(tmp_path / "name")
+    outputs.check_writable(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "symlink_to", _refuse)
+        outputs.point_latest(tmp_path, run)
+    outputs.check_writable(tmp_path)
 
 
 def test_the_folder_of_a_run_is_no_place_for_runs(tmp_path: Path) -> None:
@@ -162,3 +206,21 @@ def test_where_writing_fails_the_old_file_stays(
     assert raised.value.filename == str(path)
     assert path.read_text() == "old"
     assert _names(tmp_path) == {"report.html"}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_what_a_killed_process_was_writing_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once; that of a process of another container, which may live, once it is old."""
+    child = os.fork()
+    if child == 0:
+        monkeypatch.setattr(os, "fsync", lambda _: os.kill(os.getpid(), signal.SIGKILL))
+        outputs.write(tmp_path / "page", "half")
+    os.waitpid(child, 0)
+    (left,) = tmp_path.iterdir()
+    *name, _, pid, thread = left.name.split(".")
+    young, old = (left.with_name(".".join([*name, namespace, pid, thread])) for namespace in ("1", "2"))
+    for each in (young, old):
+        each.touch()
+    os.utime(old, (0, 0))
+    outputs.write(tmp_path / "page", "text")
+    assert _names(tmp_path) == {"page", young.name}

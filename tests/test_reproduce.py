@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -51,6 +52,39 @@ def test_it_measures_the_same_version_and_says_what_held(
     assert "Measured again: the same version." in again.out
     assert "task: held. task: not enough evidence" in again.out  # of one round there is no interval, whatever it took
     assert (again.run / "compare.html").exists()
+
+
+INTERRUPTS = """
+import os, pathlib, signal
+def parent(pid):
+    return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+def task(x):
+    journals = list(pathlib.Path("outputs").glob("*/*/*/journal.jsonl"))
+    if len(journals) == 2 and not os.path.exists("struck"):
+        pathlib.Path("struck").touch()
+        os.kill(parent(os.getppid()), signal.SIGINT)
+    return x
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the command through /proc")
+def test_one_that_was_interrupted_says_what_goes_on_with_it(
+    pipeline: Command, user_module: Callable[[str, str], Path]
+) -> None:
+    """The run's own command, without what would begin another run; message and report say the same."""
+    user_module("mine", INTERRUPTS)
+    words = ("workload=function", "workload.task=mine:task", "workload.inputs=2", "backend=thread", "workers=1,2,3")
+    first = pipeline(*words, *LEAST, "fresh=true", "-m")
+    assert first.status == 0, first.err
+    interrupted = pipeline("reproduce", "outputs/latest")
+    assert interrupted.status == 130, interrupted.err
+    said = interrupted.err.splitlines()[-1].partition("To go on: ")[2]
+    assert said.startswith("python -m pipeline workload=function")
+    assert said in pipeline("report", "outputs/latest").out
+    resumed = pipeline(*shlex.split(said)[3:])
+    assert resumed.status == 0, resumed.err
+    assert resumed.run == interrupted.run != first.run
+    assert len(resumed.records("trial")) == 3
 
 
 def test_a_verdict_that_is_the_same_again_held() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import os
 import random
 import signal
 from collections.abc import Callable
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.evidence import Run
 from pipeline.journal import seal
 
 from .conftest import LEAST, Command
@@ -134,6 +137,72 @@ def test_a_second_signal_ends_it_at_once(pipeline: Command, user_module: Callabl
     assert len(resumed.records("trial")) == 9
 
 
+def test_a_run_that_was_killed_after_any_record_is_finished_by_the_same_command(pipeline: Command) -> None:
+    """Also after the last of its trials, where only the record of its end is missing."""
+    words = ("workload=sleep", "workload.inputs=2", "workload.params.seconds=0.001", "backend=thread", "workers=1,2")
+    first = pipeline(*words, *LEAST, "-m")
+    assert first.status == 0, first.err
+    path = first.run / "journal.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    for kept in (1, 2, len(lines) - 2, len(lines) - 1):
+        path.write_bytes(b"".join(lines[:kept]))
+        resumed = pipeline(*words, *LEAST, "-m")
+        assert resumed.status == 0, resumed.err
+        assert resumed.run == first.run
+        assert Run.read(path).is_finished
+        assert path.read_bytes().startswith(b"".join(lines[:kept]))
+        assert len(resumed.records("trial")) == 2
+        assert "not finished" not in (resumed.run / "report.md").read_text()
+
+
+UNPLUGS = """
+import os
+begun = []
+def task(x):
+    if "UNPLUG" in os.environ and not begun and not os.path.exists("mended"):
+        begun.append(x)
+        keeper, cpus = os.getppid(), os.sched_getaffinity(os.getppid())
+        os.sched_setaffinity(keeper, {min(cpus)} if len(cpus) > 1 else range(os.cpu_count()))
+    return x
+"""
+STARVES = """
+import os, resource
+def task(x):
+    if not os.path.exists("mended"):
+        resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (4, 4))
+    return x
+"""
+
+
+@linux_only
+@pytest.mark.skipif(os.cpu_count() == 1, reason="there is no CPU to do without")
+@pytest.mark.parametrize(
+    ("source", "kind", "says"),
+    [
+        (UNPLUGS, "trial", "a trial of it was lost 3 times: the trial began with "),
+        (STARVES, "preflight", "the keeper could not do it: [Errno 24]"),
+    ],
+    ids=["trial", "look"],
+)
+def test_what_the_machine_made_impossible_is_not_run_and_taken_afresh(
+    pipeline: Command, user_module: Callable[[str, str], Path], source: str, kind: str, says: str
+) -> None:
+    """The cell is not to blame, and the same command measures it once the machine is well."""
+    user_module("assassin", source)
+    words = ("workload=function", "workload.task=assassin:task", "workload.inputs=1", "backend=thread", "workers=1")
+    lost = pipeline(*words, *LEAST, "+env.UNPLUG=1", "-m")
+    assert lost.status == 1, lost.err
+    with (lost.run / "summary.csv").open() as stream:
+        (row,) = (row for row in csv.DictReader(stream) if row["backend"] == "thread")
+    assert row["status"] == "not run"
+    assert says in row["reason"]
+    pipeline.folder.joinpath("mended").touch()
+    resumed = pipeline(*words, *LEAST, "+env.UNPLUG=1", "-m")
+    assert resumed.status == 0, resumed.err
+    assert resumed.run == lost.run
+    assert resumed.records(kind)[-1]["status"] == "measured"
+
+
 def test_a_kind_of_node_that_is_gone_is_named_where_its_cells_lack_trials(pipeline: Command) -> None:
     """By the same command, each time: what there is here cannot finish them."""
     words = ("workload=sleep", "workload.inputs=2", "backend=thread", "workers=1", *LEAST, "-m")
@@ -146,7 +215,7 @@ def test_a_kind_of_node_that_is_gone_is_named_where_its_cells_lack_trials(pipeli
     lines = path.read_bytes().splitlines(keepends=True)
     for kind, more in (("node", {"node": "gone/1", "about": about}), ("preflight", look)):
         record = {"schema": look["schema"], **more, "kind": kind, "environment": "another"}
-        lines.append(seal({key: value for key, value in record.items() if key not in ("line", "seal")}, len(lines) + 1))
+        lines.append(seal({key: value for key, value in record.items() if key not in ("line", "crc")}, len(lines) + 1))
     path.write_bytes(b"".join(lines))
     for _ in range(2):
         again = pipeline(*words)

@@ -56,6 +56,29 @@ def test_one_of_a_killed_session_goes_when_the_next_begins(tmp_path: Path) -> No
         assert {*tmp_path.iterdir()} == {one, other, tmp_path / "pipeline-mine"}
 
 
+def test_one_of_a_session_that_was_killed_before_it_was_locked_goes_once_it_is_old(tmp_path: Path) -> None:
+    """A young one may be of a session that is about to lock it."""
+    old, young = tmp_path / "pipeline-old", tmp_path / "pipeline-young"
+    for folder in (old, young):
+        folder.mkdir()
+        (folder / "held-soon").touch()
+    os.utime(old / "held-soon", (0, 0))
+    with scratch.scratch_folder() as own:
+        assert {*tmp_path.iterdir()} == {own, young}
+
+
+@pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="nobody else can give folders away")
+def test_a_folder_of_somebody_else_s_stays_whatever_is_in_it(tmp_path: Path) -> None:
+    """They may have linked a file of ours into it."""
+    theirs, mine = tmp_path / "pipeline-theirs", tmp_path / "mine"
+    theirs.mkdir()
+    os.chown(theirs, 12345, -1)
+    mine.touch()
+    (theirs / "held").hardlink_to(mine)
+    with scratch.scratch_folder():
+        assert (theirs / "held").exists()
+
+
 def test_no_link_is_followed(tmp_path: Path) -> None:
     """Somebody may lay one that leads to what is ours."""
     mine = tmp_path / "mine"

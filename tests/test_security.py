@@ -277,7 +277,9 @@ def test_a_journal_that_makes_no_sense_is_one_line(
     assert len(list(tmp_path.glob("pipeline-bug-*.txt"))) == 3
 
 
-@pytest.mark.parametrize("name", ["../up", "/tmp/x", "a/b", "..", ".hidden", "latest", "a\0b"])
+@pytest.mark.parametrize(
+    "name", ["../up", "/tmp/x", "a/b", "..", ".hidden", "latest", "Latest", "NUL", "con.1", "lpt1", "a\0b"]
+)
 def test_no_name_leads_out_of_the_output_folder(name: str, pipeline: Command) -> None:
     """Neither one of the command line nor one of somebody's journal."""
     run = recorded.run(Work([Told()]), name=name)

@@ -132,17 +132,39 @@ def test_a_rival_that_proves_faster_leads_and_is_played_again() -> None:
     assert (leaders[1], leaders[0]) in matches
 
 
-def test_a_lost_trial_is_taken_again_and_not_for_ever() -> None:
-    """After three losses the cell has failed."""
+@pytest.mark.parametrize(("lost", "status"), [({"lost": True}, "failed"), ({}, "not run")], ids=["keeper", "machine"])
+def test_a_lost_trial_is_taken_again_and_not_for_ever(lost: dict[str, bool], status: str) -> None:
+    """After three losses the cell has failed, which cost its keepers; it was not run, for causes of the machine."""
     bag = Bag(_sweep(), [PREFLIGHT])
+    assert _lose(bag, lost) == [(0, 1), (0, 2), (0, 3)]
+    assert bag.progress()[_cell(1).id].evidence.status == status
+    assert bag.is_done()
+
+
+def test_the_next_session_takes_afresh_what_was_not_run_for_causes_of_the_machine() -> None:
+    """A look as well; and what cost its keepers stays as it is."""
+    bag = Bag(_sweep(), [PREFLIGHT])
+    _lose(bag, {})
+    bag.begin()
+    assert not bag.is_done()
+    assert _lose(bag, {"lost": True}) == [(0, 4), (0, 5), (0, 6)]
+    bag.begin()
+    assert bag.progress()[_cell(1).id].evidence.status == "failed"
+    bag = Bag(_sweep(), [{**PREFLIGHT, "status": "not run", "reason": "no memory", "traceback": None}])
+    assert bag.is_done()
+    bag.begin()
+    assert bag.missing_preflights()
+
+
+def _lose(bag: Bag, lost: dict[str, bool]) -> list[tuple[int, int]]:
+    """Take all that there is, with those of a cell lost: their numbers and attempts."""
     attempts = []
     while (following := bag.next()) is not None:
-        lost = following.cell.id == _cell(1).id
-        if lost:
+        is_lost = following.cell.id == _cell(1).id
+        if is_lost:
             attempts.append((following.trial, following.attempt))
-        bag.add(_trial(following, status="not run" if lost else "measured"))
-    assert attempts == [(0, 1), (0, 2), (0, 3)]
-    assert bag.progress()[_cell(1).id].evidence.status == "failed"
+        bag.add({**_trial(following, status="not run" if is_lost else "measured"), **(lost if is_lost else {})})
+    return attempts
 
 
 def test_a_cell_waits_for_the_look_at_its_workload() -> None:

@@ -39,9 +39,10 @@ def describe(run: Run) -> Unfinished | None:
 
 def lost(run: Run) -> str:
     """Which lines of a damaged journal are left out."""
-    numbers = ", ".join(map(str, run.lost_lines[:_MOST_NUMBERS]))
-    more = f" and {len(run.lost_lines) - _MOST_NUMBERS:,} more" if len(run.lost_lines) > _MOST_NUMBERS else ""
-    lines = f"line {numbers} is" if len(run.lost_lines) == 1 else f"lines {numbers}{more} are"
+    named, others = run.lost_lines[:_MOST_NUMBERS], sum(map(len, run.lost_lines[_MOST_NUMBERS:]))
+    numbers = ", ".join(f"{each[0]}" if len(each) == 1 else f"{each[0]} to {each[-1]}" for each in named)
+    more = f" and {others:,} more" if others else ""
+    lines = f"line {numbers} is" if sum(map(len, named)) == 1 else f"lines {numbers}{more} are"
     return f"{lines} missing or damaged"
 
 

@@ -109,9 +109,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Nothing goes on until something is there: `what`, and why."""
+    """Nothing goes on until something is there: `what`, and why; of a `node` that has an assignment, nothing there."""
 
     what: str
+    node: str | None = None
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from . import Event, Joined, Outcome, Place, Progress, Setting, Started, Take, W
 
 _KEEPER = "import sys; sys.path.insert(0, sys.argv[1]); from pipeline_bench.keeper import main; main()"
 _PATIENCE_S = 10.0
+_LOOK_S = 1.0
 #: A keeper that is silent for so long beyond a trial's time is given up.
 GRACE_S = 60.0
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -88,7 +89,12 @@ class _Keeper:
         except ValueError as error:
             raise InputError(str(error)) from None
 
-    def hear(self, timeout_s: float | None) -> messages.Message | None:
+    @property
+    def lives(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def hear(self, timeout_s: float) -> messages.Message | None:
         """What it says next; `None` where it is gone, or says nothing for so long."""
         try:
             return self._said.get(timeout=timeout_s)
@@ -128,8 +134,11 @@ class _Local:
             while message is not None and "progress" in message:
                 progress = message["progress"]
                 if "waits_for" in progress:
-                    yield Waiting(f"{progress['waits_for']} on this machine; runner.exclusive=false does not wait")
-                    message = self._keeper.hear(None)
+                    what = f"{progress['waits_for']} on this machine; runner.exclusive=false does not wait"
+                    message = None
+                    while message is None and self._keeper.lives:  # whoever asks for the end meanwhile is heard
+                        yield Waiting(what, self._node)
+                        message = self._keeper.hear(_LOOK_S)
                 else:
                     yield Progress(assignment, self._node, progress["rounds"])
                     message = self._keeper.hear(longest_s)

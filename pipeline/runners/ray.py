@@ -80,13 +80,14 @@ class _Node:
 class _Given:
     """What a node was given, and until when it has to say something of it; then it is `given_up`.
 
-    While it waits for the machine there is no such time: others may measure for hours.
+    While it `waits` for the machine there is no such time: others may measure for hours.
     """
 
     assignment: Assignment
     node: _Node
     until: float
     given_up: bool = False
+    waits: Waiting | None = None
 
 
 class OnNodes:
@@ -130,6 +131,8 @@ class OnNodes:
                 yield self._wait(until)
             yield from self._hear()
             yield from self._give_up()
+            # Each time: whoever asks for the end meanwhile is heard.
+            yield from [given.waits for given in self._given.values() if given.waits is not None]
 
     def _is_over(self, how_many: Callable[[Iterable[bool]], bool]) -> bool:
         """Whether nodes are free and nothing waits for them: one that is not well may have something to do once it is.
@@ -259,11 +262,11 @@ class OnNodes:
         if progress is None or given.given_up:
             return
         if "waits_for" in progress:
-            given.until = math.inf
-            yield Waiting(f"{progress['waits_for']} on {given.node.name}; runner.exclusive=false does not wait")
+            what = f"{progress['waits_for']} on {given.node.name}; runner.exclusive=false does not wait"
+            given.until, given.waits = math.inf, Waiting(what, given.node.name)
         else:
-            if given.until == math.inf:  # now it has the machine, and its time begins
-                given.until = self._until(given.assignment)
+            if given.waits is not None:  # now it has the machine, and its time begins
+                given.until, given.waits = self._until(given.assignment), None
             yield Progress(given.assignment, given.node.name, progress["rounds"])
 
     def _ended(self, number: int, reply: dict[str, Any] | None, lost: str) -> Iterator[Event]:

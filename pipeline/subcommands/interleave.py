@@ -83,7 +83,7 @@ def draw(folder: Path, output: Path | None = None, fail_on: str | None = None, *
             outputs.write(place / "compare.html", compared.page(found))
             root = outputs.root_of(folder)
             if root is not None:
-                outputs.write(root / "index.html", history.page(root))
+                outputs.write(root / outputs.INDEX, history.page(root))
         open_end = unfinished.describe(run_)
         to_go_on = "" if open_end is None else f"\n{open_end.sentence} {open_end.command}"
         text = f"{compared.text(found)}{to_go_on}"

@@ -47,7 +47,7 @@ def draw(folder: Path, *, damaged: bool = False) -> int:
             findings = report.write(run_, folder)
             root = outputs.root_of(folder)
             if root is not None:
-                outputs.write(root / "index.html", history.page(root))
+                outputs.write(root / outputs.INDEX, history.page(root))
         if run_.lost_lines:
             tell(f"{path}: {unfinished.lost(run_)}; the report rests on the others")
         text = summary_text(findings)

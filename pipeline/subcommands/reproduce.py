@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from .. import lookup, outputs
 from ..errors import InputError, Interrupted
+from ..measuring import command_line, going_on
 from ..streams import say, tell, writing
 from ..wording import clean
 from . import Parser
@@ -49,16 +50,16 @@ def run(words: Sequence[str]) -> int:
         stored = Run(tuple(journal.read(path)))
         header = begun(path, stored.records)
         sweep = replace(_sweep(header, given.output, given.cluster), claims=stored.claims)
-    request = Request(sweep, shlex.join(["python", "-m", "pipeline", "reproduce", *words]), Path.cwd())
+    request = Request(sweep, _going_on(header, sweep), Path.cwd())
     version = version_of(request)[0]
     try:
         with open_display() as display, writing(given.output):
             done = session.measure(request, display)
     except Interrupted:
-        tell(f"interrupted; what was measured is kept, and the run's own command goes on: {header['command']}")
+        tell(f"interrupted; what was measured is kept. To go on: {request.command}")
         raise
     if done.lost is not None:
-        tell(f"error: {done.lost}; what was measured is kept, and the run's own command goes on")
+        tell(f"error: {done.lost}; what was measured is kept. To go on: {request.command}")
     again = done.folder
     status = draw(again)
     with journal.doubting(path):
@@ -72,6 +73,16 @@ def run(words: Sequence[str]) -> int:
         text = compared.text(found)
     say("\n".join([*said, "", text, "", f"page: {clean(str(again / 'compare.html'))}"]))
     return status
+
+
+def _going_on(header: Record, sweep: Sweep) -> str:
+    """The run's own command as it goes on with the new one: the words that began this begin another each time."""
+    command, begins = str(header["command"]), f"{command_line([])} "
+    if not command.startswith(begins):  # a call from Python
+        return command
+    is_told = sweep.address != "local" or "cluster.address=" in command
+    elsewhere = {"cluster.address": sweep.address} if is_told else {}
+    return going_on(shlex.split(command.removeprefix(begins)), output=sweep.output, **elsewhere)
 
 
 def _sweep(header: Record, output: str, address: str) -> Sweep:

@@ -89,7 +89,7 @@ class _Reader:
         assert isinstance(out.buffer, io.BytesIO)
         return _Answer(status, out.buffer.getvalue().decode(), err.getvalue())
 
-    def salvage(self, content: bytes) -> tuple[list[Record], list[int]]:
+    def salvage(self, content: bytes) -> tuple[list[Record], list[range]]:
         """What is whole of it."""
         self.path.write_bytes(content)
         return journal.salvage(self.path)
@@ -112,7 +112,7 @@ def _wrong(reader: _Reader, whole: bytes, damaged: bytes, answer: _Answer) -> li
     if len(numbers) != len(records) or numbers != sorted(set(numbers)):
         found.append("records that nobody wrote, or not in their order")
     last = max(numbers, default=0)
-    if not set(range(1, last)) - set(numbers) <= set(lost):
+    if not set(range(1, last)) - set(numbers) <= {number for each in lost for number in each}:
         found.append("lines are lost, and it does not say so")
     return found
 

@@ -36,12 +36,14 @@ WORDS = (
 SAME = ("workload", "backend", "workers", "status", "reason", "trials", "rounds", "chunksize")
 """The columns of summary.csv that no time is in."""
 PATIENCE_S = 120.0
-STATUSES = {signal.SIGKILL: -signal.SIGKILL, signal.SIGTERM: 143, signal.SIGINT: 130}
+STATUSES = {signal.SIGKILL: -signal.SIGKILL, signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129}
+KILLED_TWICE = 0.25
+"""So many of the runs are killed again while they are resumed, by any of the signals."""
 
 
 @dataclass
 class Told:
-    """How many runs each signal ended, and what was wrong with some; leftovers are counted apart."""
+    """How often each signal ended a run, and what was wrong with some; leftovers are counted apart."""
 
     ended: Counter[str] = field(default_factory=Counter)
     faults: dict[int, str] = field(default_factory=dict)
@@ -53,7 +55,7 @@ class Fault(Exception):
 
 
 def kill_and_resume(runs: int, seed: int) -> Told:
-    """Kill so many runs, each at a moment between its start and its end, and resume each of them."""
+    """Kill so many runs, each at a moment between its start and its end, some of them twice, and resume each."""
     rng, told = random.Random(seed), Told()
     words = (*WORDS, f"seed={seed}")
     with _place() as (command, _):
@@ -61,36 +63,29 @@ def kill_and_resume(runs: int, seed: int) -> Told:
         whole = _finished(command(*words))
         lasts_s = time.monotonic() - began
     for number in range(runs):
-        which = list(STATUSES)[number % len(STATUSES)]
+        signals = [list(STATUSES)[number % len(STATUSES)]]
+        if rng.random() < KILLED_TWICE:
+            signals.append(rng.choice(list(STATUSES)))
+        names = " and ".join(which.name for which in signals)
         with _place() as (command, census):
             try:
-                told.ended[which.name] += _kill(command, census, which, rng.uniform(0, lasts_s), words)
+                for which in signals:
+                    told.ended[which.name] += _kill(command, census, which, rng.uniform(0, lasts_s), words)
                 found = _finished(command(*words))
             except Fault as fault:
-                told.faults[number] = f"{which.name}: {fault}"
+                told.faults[number] = f"{names}: {fault}"
             else:
                 if found != whole:
-                    told.faults[number] = f"{which.name}: other tables: {found}"
+                    told.faults[number] = f"{names}: other tables: {found}"
             told.leftovers += census.take()
     return told
-
-
-class _Marked(Command):
-    """The command as a census counts it."""
-
-    def __init__(self, folder: Path, census: Census) -> None:
-        super().__init__(folder)
-        self._census = census
-
-    def environment(self) -> dict[str, str]:
-        return {**super().environment(), **self._census.environment}
 
 
 @contextmanager
 def _place() -> Iterator[tuple[Command, Census]]:
     with tempfile.TemporaryDirectory() as name, open_census() as census:
         Path(name, "quick.py").write_text(TASK)
-        yield _Marked(Path(name), census), census
+        yield Command(Path(name), **census.environment), census
 
 
 def _kill(command: Command, census: Census, which: signal.Signals, after_s: float, words: tuple[str, ...]) -> bool:

@@ -49,17 +49,6 @@ def _variant(row: dict[str, str]) -> str | None:
     return None if row["backend"] == "serial" and "HOSTILE=1" not in row["variant"] else row["backend"]
 
 
-class _Marked(Command):
-    """The command with more variables."""
-
-    def __init__(self, folder: Path, more: dict[str, str]) -> None:
-        super().__init__(folder)
-        self._more = more
-
-    def environment(self) -> dict[str, str]:
-        return {**super().environment(), **self._more}
-
-
 def sweep(folder: Path, cases: Sequence[Case], *words: str, **variables: str) -> Swept:
     """Over cases, each a workload of its own, with the least measuring that there is."""
     workloads = folder / "conf" / "workload"
@@ -69,7 +58,7 @@ def sweep(folder: Path, cases: Sequence[Case], *words: str, **variables: str) ->
         workloads.joinpath(f"{case.name}.yaml").write_text(described)
     named = f"workload={','.join(case.name for case in cases)}"
     with open_census() as census:
-        command = _Marked(folder, {**census.environment, **variables})
+        command = Command(folder, **census.environment, **variables)
         done = command("--config-dir", "conf", named, *LEAST, "runner.exclusive=false", *words, "-m")
         return Swept(done, census.take())
 

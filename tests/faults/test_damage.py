@@ -8,15 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline import lock
+from pipeline.evidence import Run
+from pipeline.journal import seal
 
+from .. import recorded
 from ..conftest import LEAST, Command
+from ..recorded import Told, Work
 
 WORDS = ("workload=sleep", "workload.inputs=4", "workload.params.seconds=0.001", "backend=thread", "workers=1,2", "-m")
 WAITS = """
 import pathlib, threading
 def task(x):
     if list(pathlib.Path("outputs").glob("*/*/*/journal.jsonl")):
-        pathlib.Path("begun").touch()
         tick = threading.Event()
         while not pathlib.Path("go").exists():
             tick.wait(0.01)
@@ -49,6 +52,44 @@ def test_a_damaged_line_is_named_and_the_rest_is_reported_on_request(pipeline: C
     assert anew.run != run
 
 
+def test_where_the_first_line_is_damaged_a_later_session_s_will_do(pipeline: Command) -> None:
+    """Each of them begins with what the run is."""
+    run = recorded.run(Work([Told(workers=2)]))
+    path = recorded.write(pipeline.folder / "run", Run((*run.records[:-1], run.header, run.records[-1])))
+    path.write_bytes(path.read_bytes().replace(b"recorded", b"Recorded", 1))
+    assert pipeline("report", "run").status == 2
+    drawn = pipeline("report", "run", "--damaged")
+    assert drawn.status == 1
+    assert "line 1 is missing or damaged; the report rests on the others" in drawn.err
+    assert "2 threads" in drawn.out
+
+
+def test_however_many_lines_are_lost_they_are_told_in_one(pipeline: Command) -> None:
+    """As one that somebody made says."""
+    run = recorded.run(Work([Told(workers=2)]))
+    path = recorded.write(pipeline.folder / "run", run)
+    last = seal(run.records[-1], 10**12)
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]) + last)
+    drawn = pipeline("report", "run", "--damaged")
+    assert drawn.status == 1
+    assert f"lines {len(run.records)} to {10**12 - 1} are missing or damaged; the report" in drawn.err
+
+
+def test_a_log_is_not_written_to_what_a_link_leads_to(pipeline: Command) -> None:
+    """Whoever shares the folder may have laid it: nothing is measured before it is gone."""
+    run = pipeline(*WORDS, *LEAST).run
+    lines = (run / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    (run / "journal.jsonl").write_bytes(b"".join(lines[:-2]))
+    victim = pipeline.folder / "victim"
+    victim.write_text("mine")
+    (run / "log.txt").unlink()
+    (run / "log.txt").symlink_to(victim)
+    refused = pipeline(*WORDS, *LEAST)
+    assert refused.status == 1, refused.err
+    assert re.fullmatch(r"error: \S+log\.txt: .*; what was measured is kept: mend this .*", refused.err.strip())
+    assert victim.read_text() == "mine"
+
+
 def test_a_torn_record_is_cut_off_and_said(pipeline: Command) -> None:
     """By the report, which leaves it out, and by the command that goes on, which measures it again."""
     run = pipeline(*WORDS, *LEAST).run
@@ -79,8 +120,8 @@ def test_a_run_that_another_command_measures_is_left_to_it(
         *LEAST,
     )
     holder = pipeline.start(*words)
-    while not pipeline.folder.joinpath("begun").exists():
-        assert holder.poll() is None
+    assert holder.stderr is not None
+    assert any(line.startswith("measuring") for line in holder.stderr)
     refused = pipeline(*words)
     assert refused.status == 2
     (line,) = refused.err.splitlines()
