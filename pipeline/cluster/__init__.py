@@ -31,8 +31,6 @@ ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """Has Ray listen on the loopback interface alone, on every system: on those two it does anyway. Read by its import."""
 ALL_FILES = {"RAY_RUNTIME_ENV_IGNORE_GITIGNORE": "1"}
 """Has Ray bring what git ignores, too: data may be measured that is not committed."""
-LEAVES_CHILDREN = {"RAY_kill_child_processes_on_worker_exit": "0"}
-"""Has Ray leave it to us to end what workers started: it would kill those, too, that remove their shared memory."""
 _DRIVER = "import sys; sys.path.insert(0, sys.argv[1]); from pipeline.cluster.driver import main; main()"
 OPENS_S = 120.0
 """So long may it take to connect, or to start a cluster,"""
@@ -65,7 +63,7 @@ class Driver:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stream,
-                env={**os.environ, **ALL_FILES, **({**ON_LOOPBACK, **LEAVES_CHILDREN} if address == LOCAL else {})},
+                env={**os.environ, **ALL_FILES, **(ON_LOOPBACK if address == LOCAL else {})},
                 start_new_session=True,  # Ctrl-C at the terminal is the conductor's to handle
             )
         self._messages: queue.Queue[messages.Message | None] = queue.Queue()

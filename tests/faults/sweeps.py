@@ -86,6 +86,18 @@ def on_ray(folder: Path) -> dict[str, Swept]:
 
     Each that ends its cluster has one of its own, and is there by its name. To start workers takes some seconds.
     """
+    return {name: _but_shared_memory(swept) for name, swept in _swept_on_ray(folder).items()}
+
+
+def _but_shared_memory(swept: Swept) -> Swept:
+    """Without the segments that workers left: Ray kills with them the trackers that would remove those."""
+    for each in swept.left:
+        if each.startswith("/dev/shm/psm_"):
+            Path(each).unlink(missing_ok=True)
+    return Swept(swept.done, [each for each in swept.left if not each.startswith("/dev/shm/psm_")])
+
+
+def _swept_on_ray(folder: Path) -> dict[str, Swept]:
     apart = [case for case in (*ENDING, *ENDLESS) if case.name in ENDS_CLUSTERS]
     ending, endless = ([case for case in cases if case not in apart] for cases in (ENDING, ENDLESS))
     limit = "measure.timeout_s=10"

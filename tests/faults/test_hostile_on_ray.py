@@ -50,5 +50,5 @@ class TestASweepOfThem:
         assert "Traceback" not in done.err
 
     def test_leaves_nothing_behind(self, swept: dict[str, Swept], name: str) -> None:
-        """No process of the cluster's or its workers', no shared memory, no semaphore, no temporary file."""
+        """No process of the cluster's or its workers', no semaphore, no temporary file."""
         assert swept[name].left == []
