@@ -193,7 +193,7 @@ def test_markdown_keeps_texts_as_texts(written: Path) -> None:
             for mark in ("# head", "## head", "1. one", "2) two", "- minus", "+ plus", "- - -"):
                 assert not shown.startswith(mark)
             assert shown != "==="
-    assert r"- \# head" in text
+    assert r"## \# head" in text
 
 
 def test_what_is_exported_is_guarded_as_well(evil: evidence.Run) -> None:
