@@ -142,13 +142,14 @@ def test_a_run_that_was_killed_after_any_record_is_finished_by_the_same_command(
     words = ("workload=sleep", "workload.inputs=2", "workload.params.seconds=0.001", "backend=thread", "workers=1,2")
     first = pipeline(*words, *LEAST, "-m")
     assert first.status == 0, first.err
-    path = first.run / "journal.jsonl"
+    run = first.run
+    path = run / "journal.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
     for kept in (1, 2, len(lines) - 2, len(lines) - 1):
         path.write_bytes(b"".join(lines[:kept]))
         resumed = pipeline(*words, *LEAST, "-m")
         assert resumed.status == 0, resumed.err
-        assert resumed.run == first.run
+        assert resumed.run == run
         assert Run.read(path).is_finished
         assert path.read_bytes().startswith(b"".join(lines[:kept]))
         assert len(resumed.records("trial")) == 2
@@ -194,14 +195,15 @@ def test_what_the_machine_made_impossible_is_not_run_and_taken_afresh(
     words = ("workload=function", f"workload.task={tasks}", "workload.inputs=1", "backend=thread", "workers=1")
     lost = pipeline(*words, *LEAST, "+env.UNPLUG=1", "-m")
     assert lost.status == 1, lost.err
-    with (lost.run / "summary.csv").open() as stream:
+    run = lost.run
+    with (run / "summary.csv").open() as stream:
         (row,) = (row for row in csv.DictReader(stream) if (row["workload"], row["backend"]) == ("task", "thread"))
     assert row["status"] == "not run"
     assert row["reason"].startswith(says)
     pipeline.folder.joinpath("mended").touch()
     resumed = pipeline(*words, *LEAST, "+env.UNPLUG=1", "-m")
     assert resumed.status == 0, resumed.err
-    assert resumed.run == lost.run
+    assert resumed.run == run
     assert {each["status"] for each in resumed.records(kind)} == {"not run", "measured"}
 
 
