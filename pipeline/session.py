@@ -15,8 +15,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, Protocol
 
 from . import cluster, environment, journal, outputs, plan, runners, sources
 from .cells import Cell, Measure, Sweep, digest
@@ -556,11 +557,11 @@ def _trial_record(run: Journal, turn: Turn, outcome: Outcome) -> Record:
 class _Log(logging.FileHandler):
     """A file, not one that somebody laid a link to in its place."""
 
-    def _open(self) -> TextIO:
+    def _open(self) -> TextIOWrapper:
         def follow_no_link(path: str, flags: int) -> int:
             return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
-        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=follow_no_link)
+        return open(self.baseFilename, "a", encoding="utf-8", opener=follow_no_link)
 
 
 class _Formatter(logging.Formatter):
@@ -573,7 +574,7 @@ class _Formatter(logging.Formatter):
 @contextmanager
 def _logging(path: Path) -> Iterator[None]:
     """Keep what happens in the run's log file."""
-    handler = _Log(path, encoding="utf-8")
+    handler = _Log(path)
     handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
     _log.addHandler(handler)
     try:

@@ -76,14 +76,18 @@ def test_one_that_was_interrupted_says_what_goes_on_with_it(
     words = ("workload=function", "workload.task=mine:task", "workload.inputs=2", "backend=thread", "workers=1,2,3")
     first = pipeline(*words, *LEAST, "fresh=true", "-m")
     assert first.status == 0, first.err
+    was = first.run
     interrupted = pipeline("reproduce", "outputs/latest")
     assert interrupted.status == 130, interrupted.err
+    begun = interrupted.run
+    assert begun != was
     said = interrupted.err.splitlines()[-1].partition("To go on: ")[2]
     assert said.startswith("python -m pipeline workload=function")
-    assert said in pipeline("report", "outputs/latest").out
+    assert pipeline("report", "outputs/latest").status == 1
+    assert said in (begun / "report.md").read_text()
     resumed = pipeline(*shlex.split(said)[3:])
     assert resumed.status == 0, resumed.err
-    assert resumed.run == interrupted.run != first.run
+    assert resumed.run == begun
     assert len(resumed.records("trial")) == 3
 
 
