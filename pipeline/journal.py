@@ -3,7 +3,7 @@
 Kinds of records: `run` opens a session of measuring (the first one defines the run), `preflight` one a workload,
 `node` is one a node that joined, `trial` one a trial of the sweep, `play-off` one a trial in which its `leader` and
 its `cell` met, `claims` has what is held against the run, the last one counts; `end` closes a session. Where `run` has
-`revisions`, trials have an arm `after` of the second of these. A trial that cost its keeper, or was gone with a node, is
+`revisions`, trials have an arm `after` of the second of these. A trial that cost its keeper, or went with a node, is
 `lost`; others that were not run are so for causes of the machine. All that is reported is a function of these alone.
 """
 
