@@ -8,6 +8,7 @@ import random
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -184,20 +185,21 @@ def test_what_a_command_that_was_killed_before_its_checkouts_left_is_gone_after_
     repository.commit(SLEEPS.format(0, "x"))
     repository.git("worktree", "add", "--detach", "elsewhere")
     shutil.rmtree(repository.folder / "elsewhere")
-    temporary, tools = repository.folder / "t", repository.folder / "tools"
-    temporary.mkdir()
+    tools = repository.folder / "tools"
     tools.mkdir()
     (tools / "git").write_text(KILLS_ON_CHECKOUT.format(shutil.which("git")))
     (tools / "git").chmod(0o755)
-    monkeypatch.setenv("TMPDIR", str(temporary))
     words = ("compare", "--interleave", "HEAD", "HEAD", *WORDS, *LEAST)
-    with monkeypatch.context() as patched:
-        patched.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
-        assert pipeline(*words).status == -signal.SIGKILL
-    assert list(temporary.iterdir())
-    done = pipeline(*words)
-    assert done.status == 0, done.err
-    assert list(temporary.iterdir()) == []
+    with tempfile.TemporaryDirectory() as name:  # short enough to be used
+        temporary = Path(name)
+        monkeypatch.setenv("TMPDIR", name)
+        with monkeypatch.context() as patched:
+            patched.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
+            assert pipeline(*words).status == -signal.SIGKILL
+        assert list(temporary.iterdir())
+        done = pipeline(*words)
+        assert done.status == 0, done.err
+        assert list(temporary.iterdir()) == []
     assert repository.worktrees() == 1
 
 
