@@ -68,5 +68,6 @@ def labels(machines: Mapping[str, Mapping[str, Any]], pythons: Mapping[str, str]
         {kind: f"{machine['cpu']}, {machine['usable_cores']} cores" for kind, machine in machines.items()},
         {kind: f"{machine['usable_cores']} cores, Python {pythons[kind]}" for kind, machine in machines.items()},
         {kind: f"{machine['cpu']} ({kind[:4]})" for kind, machine in machines.items()},
+        {kind: f"{machine['cpu']} ({kind})" for kind, machine in machines.items()},
     )
     return next(found for found in ways if len(set(found.values())) == len(found))
