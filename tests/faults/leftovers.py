@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from pathlib import Path
 from .hostile import MARK
 
 _SHARED = Path("/dev/shm")
+PATIENCE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,20 @@ class Census:
 
     def take(self) -> list[str]:
         """What is left, in words; where nothing is, the list is empty."""
-        in_memory = (each for each in _shared() if each not in self.before)
         return [
             *(f"process {pid}: {said}" for pid, said in self._processes()),
-            *(f"/dev/shm/{each}" for each in in_memory if not _is_used(each)),
             *(str(path) for path in self.temporary.rglob("*")),
+            *(f"/dev/shm/{each}" for each in self._in_memory()),
         ]
+
+    def _in_memory(self) -> list[str]:
+        """What stays there: somebody else's pool that ends just now is no process's any more, and goes in a moment."""
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            found = [each for each in _shared() if each not in self.before and not _is_used(each)]
+            if not found or time.monotonic() > until:
+                return found
+            time.sleep(0.05)
 
     def _processes(self) -> Iterator[tuple[int, str]]:
         for process in Path("/proc").iterdir():
