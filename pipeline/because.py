@@ -72,8 +72,8 @@ def cost_and_gain(chosen: Candidate, preflight: Record, pays_from: int | None) -
     batch_s, serial_s = evidence.middle("cell", "batch_s"), evidence.middle("anchor", "batch_s")
     memory = "" if math.isinf(chosen.peak_rss_bytes) else f", and its peak memory is {megabytes(chosen.peak_rss_bytes)}"
     pays = "" if pays_from is None else f"; where it is opened for one job, that pays from {pays_from:,} such tasks on"
-    if pays_from is not None and pays_from > preflight["available"]:
-        pays += f", so not for these {preflight['available']:,}"
+    if pays_from is not None and preflight["available"] == preflight["tasks"] and one_job.does_not_pay(chosen):
+        pays += f", and not for these {preflight['tasks']:,}"
     if chosen.cell["workload"]["job"]:
         pays = one_job.pays_or_not(chosen)
     gain = f"{times(speedup)} as fast, in {speedup.rounds} rounds of {speedup.trials} trials"

@@ -1,17 +1,16 @@
-"""Pools that are opened for one job and closed again: what that takes, from when on it pays, and which is quickest."""
+"""Pools that are opened for one job and closed again: what that takes, from when on it pays, and which does better."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-from . import statistics
-from .evidence import Evidence
-from .journal import Record
+from . import flags, statistics
+from .evidence import Run
 from .plan import ALPHA
 from .playoff import Candidate
 from .statistics import Speedup
-from .wording import seconds, times
+from .wording import times
 
 _PARTS = ("startup_s", "cold_s", "shutdown_s")
 
@@ -42,32 +41,48 @@ def once_s(chosen: Candidate) -> float:
 
 def pays_or_not(chosen: Candidate) -> str:
     """Whether the pool pays where it is opened for one job alone, end to end: the end of a sentence."""
-    ratios = []
-    for trial in chosen.evidence.trials:
-        loop_s, pool_s = (sum(trial["arms"][arm][part] for part in _PARTS) for arm in ("anchor", "cell"))
-        ratios.append([math.log(loop_s / pool_s)])
-    whole = statistics.speedup(ratios, ALPHA)
+    whole = _end_to_end(chosen, ALPHA)
     does = "pays" if whole.low > 1 else "does not pay" if whole.high < 1 else "may or may not pay"
     return f"; opened for one such job it {does}: {times(whole)} as fast, all in all"
 
 
-def quickest(candidates: Sequence[Candidate], chosen: Candidate, preflight: Record) -> list[str]:
-    """Which pool takes less than the chosen one for a single batch, as far as the trials show that of all at once."""
-    if chosen.cell["workload"]["job"] or preflight["available"] != preflight["tasks"]:
-        return []
-    alpha = ALPHA / (len(candidates) + 1)
-    took = {each.id: _whole_s(each.evidence, "cell", alpha) for each in candidates}
-    loop = next(_whole_s(each.evidence, "anchor", alpha) for each in candidates if each.id == chosen.id)
-    best = min(candidates, key=lambda each: took[each.id].estimate)
-    if took[best.id].high >= min(took[chosen.id].low, loop.low):
-        return []
-    pair = took[best.id], took[chosen.id]
-    first, ours = (f"{seconds(each.estimate)} ({seconds(each.low)} to {seconds(each.high)})" for each in pair)
-    what = f"Where a pool is opened for one batch of {preflight['tasks']:,} tasks alone"
-    return [f"{what}, {best.name} come first: {first} from opening to closing; {chosen.name} take {ours}."]
+def does_not_pay(chosen: Candidate) -> bool:
+    """Whether that is shown of one measured batch."""
+    return _end_to_end(chosen, ALPHA).high < 1
 
 
-def _whole_s(evidence: Evidence, arm: str, alpha: float) -> Speedup:
-    """Seconds from opening to closing, of each trial one."""
-    arms = (trial["arms"][arm] for trial in evidence.trials)
-    return statistics.speedup([[math.log(sum(each[part] for part in _PARTS))] for each in arms], alpha)
+def better(run: Run, candidates: Sequence[Candidate], chosen: Candidate) -> list[str]:
+    """Which pool does better where it is opened for one batch alone, if the trials show that of one.
+
+    The intervals hold for all candidates at once. They are of ratios to the plain loop beside each: seconds of trials
+    that were taken at other times tell nothing of pools. A plain loop, and cells that differ in more than the pool, are
+    no answer; nor is any where others had a part of the machine, which opening a pool feels and waiting does not.
+    """
+    like = [each for each in candidates if each.backend != "serial" and _are_alike(each, chosen)]
+    whole = {each.id: _end_to_end(each, ALPHA / len(candidates)) for each in candidates}
+    best = max(like, key=lambda each: whole[each.id].estimate)
+    ours, theirs = whole[chosen.id], whole[best.id]
+    if theirs.low <= max(1, ours.high) or any(_is_disturbed(run, each) for each in (best, chosen)):
+        return []
+    what = f"Where a pool is opened for one batch of {run.preflights[chosen.cell['anchor']]['tasks']:,} tasks alone"
+    does = f"{best.name} do better: {times(theirs)} as fast as a loop from opening to closing"
+    return [f"{what}, {does}; {chosen.name}: {times(ours)}."]
+
+
+def _are_alike(one: Candidate, other: Candidate) -> bool:
+    """Whether they differ in nothing but the pool."""
+    return all(one.cell[key] == other.cell[key] for key in ("env", "python"))
+
+
+def _is_disturbed(run: Run, each: Candidate) -> bool:
+    found = flags.find(each.cell, each.evidence, run.room(each.cell))
+    return any(flag.name in flags.SHARED | {flags.NOISY, flags.DRIFTING} for flag in found)
+
+
+def _end_to_end(each: Candidate, alpha: float) -> Speedup:
+    """How much faster than the loop beside it, of each trial's opening, first batch and closing."""
+    ratios = []
+    for trial in each.evidence.trials:
+        loop_s, pool_s = (sum(trial["arms"][arm][part] for part in _PARTS) for arm in ("anchor", "cell"))
+        ratios.append([math.log(loop_s / pool_s)])
+    return statistics.speedup(ratios, alpha)

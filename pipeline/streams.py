@@ -15,9 +15,8 @@ from .wording import clean
 
 PLAIN = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO),  # a disk that is full, or no good
-    *(errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP),
+    *(errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP),  # ELOOP: or a link where we follow none
     *(errno.EEXIST, errno.EISDIR, errno.ENOTDIR),  # something else stands where a file or folder of ours belongs
-    errno.ELOOP,  # or a link where we follow none
 }
 """What the system says where no line of ours could change it: nobody needs a traceback then."""
 _LONGEST = 500

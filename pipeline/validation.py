@@ -180,11 +180,11 @@ def folder_name(given: Json, otherwise: str) -> str:
 
 
 def _is_taken(name: str) -> bool:
-    """Whether it is no folder's: outputs/latest leads to the newest run, on some systems in capitals as well.
+    """Whether it is no folder's: latest leads to the newest run, index.html shows all, on some systems in capitals.
 
     Others are those of devices on Windows, whatever follows a dot.
     """
-    return name.lower() in ("", "latest") or name.partition(".")[0].strip().lower() in _DEVICES
+    return name.lower() in ("", "latest", "index.html") or name.partition(".")[0].strip().lower() in _DEVICES
 
 
 def _name_apart(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:

@@ -120,7 +120,7 @@ def _decide(run: Run, anchor: Record) -> Verdict:
     pays_from = None if anchor["workload"]["job"] else one_job.pays_from_tasks(podium.chosen, tasks)
     said = (
         *because.cost_and_gain(podium.chosen, run.preflights[anchor["id"]], pays_from),
-        *one_job.quickest(candidates, podium.chosen, run.preflights[anchor["id"]]),
+        *_for_one_batch(run, candidates, stages, podium.chosen),
         *because.against_the_rest(run, podium, margin),
         *why,
         *left_out.all,
@@ -128,6 +128,15 @@ def _decide(run: Run, anchor: Record) -> Verdict:
         *scope.holds_for(run, [*candidates, podium.chosen]),
     )
     return Verdict(workload, USE, podium.chosen, podium.ties, podium.unresolved, pays_from, said, laws)
+
+
+def _for_one_batch(run: Run, candidates: Sequence[Candidate], stages: Sequence[Stage], chosen: Candidate) -> list[str]:
+    """What does better there, where the batch is all that there is to do."""
+    preflight = run.preflights[chosen.cell["anchor"]]
+    if chosen.cell["workload"]["job"] or preflight["available"] != preflight["tasks"]:
+        return []
+    lost = {each.id for stage in stages for each in stage.rivals if _result(run, stage.leader, each) is playoff.NOTHING}
+    return one_job.better(run, [each for each in candidates if each.id == chosen.id or each.id not in lost], chosen)
 
 
 def _candidates(run: Run, anchor: str) -> tuple[Candidate, ...]:

@@ -18,7 +18,8 @@ _UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _UNSHOWABLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff"
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u00ad\u200b\u2060-\u2064\ufeff\U000e0000-\U000e007f]"
 )
 
 _WORKERS = {"ray": "Ray worker"}
@@ -26,7 +27,11 @@ _WORKERS = {"ray": "Ray worker"}
 
 
 def clean(text: str) -> str:
-    """Without what XML, terminals or readers cannot take: control characters, lone surrogates, turned directions."""
+    """Without what XML, terminals or readers cannot take.
+
+    These are control characters, lone surrogates, turned directions, and what is there without being seen, but for the
+    joiners that some scripts need.
+    """
     if text.isprintable():  # most are, and a run has millions
         return text
     return _UNSHOWABLE.sub("\ufffd", _ANSI.sub("", text.replace("\r\n", "\n")))

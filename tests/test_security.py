@@ -47,6 +47,7 @@ RISKY = {
 }
 EVIL = (
     *("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "=cmd|' /C calc'!A0", "\n=1", " =1", "a;=cmd|' /C calc'!A0"),
+    'a;"=1+1;b',
     *("a\n=1+1", "a; \t+1", "\uff1d1", "\uff0b1", "\uff0d1", "\uff20A1", "\u22121"),
     *("1. one", "2) two", "- minus", "+ plus", "===", "- - -", "## head"),
     *("<script>alert(1)</script>", "'\"><img src=x onerror=alert(1)>", "</title></style></svg><script>x</script>"),
@@ -61,12 +62,12 @@ EVIL = (
         "~~no~~",
     ),
     *("\x1b[31mred\x1b[0m", "\x1b]0;title\x07", "a\rb", "\x9b31m", "\u202egnirts", "\u2066x", "\x00", "\udcff"),
-    *("\u200eleft", "\u200fright", "\u061carabic"),
+    *("\u200bno\u00adthing\ufeff", "\u200eleft", "\u200fright", "\u061carabic"),
     *("${workers}", "{{ 7*7 }}", "{0.__class__}", "%s", "../../up", "javascript:alert(1)"),
 )
 
 
-UNSEEN = "\x7f\x9b\u061c\u200e\u200f\u202e\u2066"
+UNSEEN = "\x7f\x9b\u061c\u200e\u200f\u202e\u2066\u00ad\u200b\ufeff"
 
 
 def _calls(tree: ast.AST) -> Iterator[str]:
@@ -173,7 +174,7 @@ def test_no_cell_of_a_spreadsheet_is_a_formula(written: Path) -> None:
         for key, value in row.items():
             assert not value.startswith(("\t", "\r", "\n"))
             for cell in re.split("[;\t\r\n]", value):
-                if cell.strip().startswith((*"=+-@\uff1d\uff0b\uff0d\uff20\u2212",)):
+                if cell.strip(' "').startswith((*"=+-@\uff1d\uff0b\uff0d\uff20\u2212",)):
                     float(cell)
                     assert key not in ("workload", "reason", "variant", "flags")
     assert any(row["workload"].startswith("'=1+1") for row in rows)
@@ -190,7 +191,7 @@ def test_markdown_keeps_texts_as_texts(written: Path) -> None:
             for mark in ("<script", "<img", "[link](", "![image](", "`code`", "~~no~~", "| a | b |"):
                 assert mark not in line.replace("\\" + mark[0], "")
             shown = re.sub(r"^(#+|-) |\*\*", "", line)  # what is in a heading, an item or bold
-            for mark in ("# head", "## head", "1. one", "2) two", "- minus", "+ plus", "- - -"):
+            for mark in ("# head", "## head", "1. one", "2) two", "- minus", "+ plus", "- - -", "--- -"):
                 assert not shown.startswith(mark)
             assert shown != "==="
     assert r"## \# head" in text
@@ -278,7 +279,8 @@ def test_a_journal_that_makes_no_sense_is_one_line(
 
 
 @pytest.mark.parametrize(
-    "name", ["../up", "/tmp/x", "a/b", "..", ".hidden", "latest", "Latest", "NUL", "con.1", "lpt1", "a\0b"]
+    "name",
+    ["../up", "/tmp/x", "a/b", "..", ".hidden", "latest", "Latest", "index.html", "NUL", "con.1", "lpt1", "a\0b"],
 )
 def test_no_name_leads_out_of_the_output_folder(name: str, pipeline: Command) -> None:
     """Neither one of the command line nor one of somebody's journal."""

@@ -15,7 +15,7 @@ from ..verdict import Verdict
 from . import configuration
 
 _RESOLVED = ("name", "version", "command", "seed", "runner", "definition", "cells")
-_FORMULA = re.compile("(?:^|(?<=[;\t\r\n]))(?=\\s*[=+@\uff1d\uff0b\uff0d\uff20\u2212-])|^(?=[\t\r\n])")
+_FORMULA = re.compile('(?:^|(?<=[;\t\r\n]))(?=["\\s]*[=+@\uff1d\uff0b\uff0d\uff20\u2212-])|^(?=[\t\r\n])')
 """Where a cell may begin, as some spreadsheets split texts, and begins a formula: full-width signs and a minus sign do,
 as well, and blanks before them are no matter."""
 

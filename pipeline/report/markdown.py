@@ -12,7 +12,7 @@ from .text import one_line
 from .troubles import Excerpt
 
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~$&]|(?<!\w)_|_(?!\w))")
-_BLOCK = re.compile(r"^(\d{1,9}(?=[.)](?: |$))|(?=(?:[-+]|#{1,6})(?: |$)|[-=]+$))")
+_BLOCK = re.compile(r"^(\d{1,9}(?=[.)](?: |$))|(?=(?:[-+]|#{1,6})(?: |$)|[-=][-= ]*$))")
 """Where a text would be a list, a heading or a rule."""
 
 

@@ -13,7 +13,7 @@ from ..errors import InputError, Interrupted
 from ..measuring import command_line, going_on
 from ..streams import say, tell, writing
 from ..wording import clean
-from . import Parser
+from . import NAMES, Parser
 from .report import draw
 
 if TYPE_CHECKING:
@@ -80,9 +80,12 @@ def _going_on(header: Record, sweep: Sweep) -> str:
     command, begins = str(header["command"]), f"{command_line([])} "
     if not command.startswith(begins):  # a call from Python
         return command
+    words = shlex.split(command.removeprefix(begins))
+    if words and words[0] in NAMES:  # an earlier version kept what had been typed
+        return command
     is_told = sweep.address != "local" or "cluster.address=" in command
     elsewhere = {"cluster.address": sweep.address} if is_told else {}
-    return going_on(shlex.split(command.removeprefix(begins)), output=sweep.output, **elsewhere)
+    return going_on(words, output=sweep.output, **elsewhere)
 
 
 def _sweep(header: Record, output: str, address: str) -> Sweep:
