@@ -192,7 +192,10 @@ def _most_attempts(lost: Iterable[Record]) -> int:
 
 def is_of_machine(record: Record) -> bool:
     """Whether a trial, or the look before them, was not run for a cause of the machine: no keeper was `lost` by it."""
-    return bool(record["status"] == "not run") and not record.get("lost", False)
+    if record["status"] != "not run":
+        return False
+    in_words = str(record["reason"]).startswith("its keeper ")  # of earlier versions, which kept no mark
+    return not record.get("lost", in_words)
 
 
 def variants(cells: Iterable[Record]) -> dict[str, str]:

@@ -191,7 +191,8 @@ def salvage(path: Path) -> tuple[list[Record], list[range]]:
             damaged.add(number)
     whole = sorted(records)
     lost = [range(before + 1, after) for before, after in pairwise([0, *whole]) if after > before + 1]
-    lost += [range(each, each + 1) for each in sorted(damaged) if each > max(records, default=0)]
+    last = whole[-1] if whole else 0
+    lost += [range(each, each + 1) for each in sorted(damaged) if each > last]
     return [records[number] for number in whole], lost
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -20,8 +22,6 @@ from .scratch import PREFIX, scratch_folder
 WORKING_TREE = "."
 """The word for what git tracks as it stands in the working tree, committed or not."""
 
-_CHECKOUTS = ("a", "b")
-"""The names of both checkouts, of one length: where a stack begins may matter."""
 _ELSEWHERE = (
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -135,7 +135,7 @@ def check_out(before: str, after: str, folder: Path) -> Iterator[Revisions]:
         parent = stack.enter_context(scratch_folder()).resolve()
         _forget_orphans(top)
         found = []
-        for name, asked in zip(_CHECKOUTS, (before, after), strict=True):
+        for name, asked in zip(_checkouts(), (before, after), strict=True):
             commit = _commit(asked, top, parent)
             checkout = parent / name
             stack.callback(_remove, checkout, top)
@@ -184,6 +184,18 @@ def _commit_working_tree(top: Path, scratch: Path) -> str:
     return _git(top, "commit-tree", tree, "-p", head, "-m", "the working tree", variables=_NOBODY)
 
 
+def _checkouts() -> tuple[str, str]:
+    """The names of both checkouts, of one length: where a stack begins may matter.
+
+    Where a repository is shared, as by containers, a folder that is not there may be so for others: names say for whom.
+    """
+    mounts = 0
+    with suppress(OSError):
+        mounts = Path("/proc/self/ns/mnt").stat().st_ino
+    here = hashlib.sha256(f"{platform.node()} {mounts}".encode()).hexdigest()[:8]
+    return f"a-{here}", f"b-{here}"
+
+
 def _remove(checkout: Path, top: Path) -> None:
     with suppress(InputError):  # it was not even begun
         _git(top, "worktree", "remove", "--force", str(checkout))
@@ -196,7 +208,7 @@ def _forget_orphans(top: Path) -> None:
     """
     for line in _git(top, "worktree", "list", "--porcelain").splitlines():
         checkout = Path(line.removeprefix("worktree "))
-        is_ours = checkout.name in _CHECKOUTS and checkout.parent.name.startswith(PREFIX)
+        is_ours = checkout.name in _checkouts() and checkout.parent.name.startswith(PREFIX)
         if line.startswith("worktree ") and is_ours and not checkout.exists():
             _remove(checkout, top)
 

@@ -40,7 +40,7 @@ def scratch_folder() -> Iterator[Path]:
         place = tempfile.gettempdir()
     except FileNotFoundError as error:
         raise InputError(f"{error.strerror}; set TMPDIR to a folder that can be written") from None
-    if len(place.encode()) > _LONGEST and os.access("/tmp", os.W_OK):  # noqa: S108 - mkdtemp makes it private
+    if len(os.fsencode(place)) > _LONGEST and os.access("/tmp", os.W_OK):  # noqa: S108 - mkdtemp makes it private
         place = "/tmp"  # noqa: S108
     _remove_forsaken(Path(place))
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))

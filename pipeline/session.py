@@ -213,9 +213,10 @@ def _complete(folder: RunFolder, sweep: Sweep, surroundings: dict[str, Any]) -> 
 
     Claims are no part of the version: a finished run may have others by now. Where it has, they are journalled.
     """
-    found = Run(folder.records)
-    if found.is_finished and found.claims == sweep.claims:
-        return
+    with journal.doubting(folder.path / outputs.JOURNAL):
+        found = Run(folder.records)
+        if found.is_finished and found.claims == sweep.claims:
+            return
     with _open(folder, surroundings) as run:
         folder = outputs.read_again(folder, run)
         _hold_claims(run, sweep, folder)

@@ -90,6 +90,7 @@ class Bag:
         self._results: dict[str, Speedup] = {}
         self._under_way: dict[str, set[int]] = {}
         self._earlier: Counter[tuple[str, int]] = Counter()
+        self._is_taken_up = False
         for record in records:
             self.add(record)
 
@@ -113,6 +114,7 @@ class Bag:
 
     def begin(self) -> None:
         """Begin a session, which takes afresh what was not run in those before for causes of the machine."""
+        self._is_taken_up = self.is_begun
         self._preflights = {id_: look for id_, look in self._preflights.items() if not is_of_machine(look)}
         for id_, trials in self._trials.items():
             self._earlier.update((id_, trial["trial"]) for trial in trials if is_of_machine(trial))
@@ -126,8 +128,8 @@ class Bag:
 
     @property
     def is_begun(self) -> bool:
-        """Whether there is a record."""
-        return bool(self._preflights or self._trials)
+        """Whether there is a record, or was one of an earlier session."""
+        return bool(self._is_taken_up or self._preflights or self._trials)
 
     def missing_preflights(self) -> list[Cell]:
         """One cell of each workload that no preflight has seen yet."""

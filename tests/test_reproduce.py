@@ -199,6 +199,14 @@ def test_code_that_changed_since_is_another_version(pipeline: Command, user_modu
     assert "mine:task" in again.out
 
 
+def test_a_command_that_is_none_is_the_journals_fault(pipeline: Command) -> None:
+    """Of a damaged one of an earlier version, or of somebody's who means harm."""
+    recorded.write(pipeline.folder / "run", recorded.run(Work([Told()]), command="python -m pipeline 'x"))
+    done = pipeline("reproduce", "run")
+    assert (done.status, done.err.count("\n")) == (2, 1)
+    assert "cannot be made sense of (ValueError: No closing quotation)" in done.err
+
+
 def test_inputs_that_are_not_stored_are_one_line(pipeline: Command) -> None:
     run = recorded.run(Work([Told()]))
     header = json.loads(json.dumps(run.header))

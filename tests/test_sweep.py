@@ -132,8 +132,15 @@ def test_a_rival_that_proves_faster_leads_and_is_played_again() -> None:
     assert (leaders[1], leaders[0]) in matches
 
 
-@pytest.mark.parametrize(("lost", "status"), [({"lost": True}, "failed"), ({}, "not run")], ids=["keeper", "machine"])
-def test_a_lost_trial_is_taken_again_and_not_for_ever(lost: dict[str, bool], status: str) -> None:
+@pytest.mark.parametrize(
+    ("lost", "status"),
+    [
+        pytest.param({"lost": True}, "failed", id="keeper"),
+        pytest.param({"reason": "its keeper on a node was killed, or hung"}, "failed", id="keeper, as once told"),
+        pytest.param({}, "not run", id="machine"),
+    ],
+)
+def test_a_lost_trial_is_taken_again_and_not_for_ever(lost: dict[str, Any], status: str) -> None:
     """After three losses the cell has failed, which cost its keepers; it was not run, for causes of the machine."""
     bag = Bag(_sweep(), [PREFLIGHT])
     assert _lose(bag, lost) == [(0, 1), (0, 2), (0, 3)]
@@ -156,7 +163,18 @@ def test_the_next_session_takes_afresh_what_was_not_run_for_causes_of_the_machin
     assert bag.missing_preflights()
 
 
-def _lose(bag: Bag, lost: dict[str, bool]) -> list[tuple[int, int]]:
+def test_a_kind_of_node_whose_looks_are_all_taken_afresh_is_not_forgotten() -> None:
+    """Though nothing is left of it, and the other kind is done."""
+    bags = Bags(_sweep(), [{**PREFLIGHT, "environment": "done"}])
+    while (following := bags.of("done").next()) is not None:
+        bags.add({**_trial(following, ratio=2.0 if following.cell.workers == 1 else 1.0), "environment": "done"})
+    bags.add({**PREFLIGHT, "environment": "other", "status": "not run", "reason": "no memory", "traceback": None})
+    bags.begin()
+    assert "other" in bags.unfinished()
+    assert not bags.are_done()
+
+
+def _lose(bag: Bag, lost: dict[str, Any]) -> list[tuple[int, int]]:
     """Take all that there is, with those of a cell lost: their numbers and attempts."""
     attempts = []
     while (following := bag.next()) is not None:

@@ -60,9 +60,9 @@ def kill_descendants() -> None:
         kill_all(lambda: descendants(os.getpid()), reaps=True)
 
 
-def outlast_descendants() -> None:
-    """See that no process is left below us: what ends by itself, and tidies up, has `GRACE_S` for that."""
-    until = time.monotonic() + GRACE_S
+def outlast_descendants(grace_s: float) -> None:
+    """See that no process is left below us: what ends by itself, and tidies up, has so long for that."""
+    until = time.monotonic() + grace_s
     while descendants(os.getpid()) and time.monotonic() < until:
         _reap()
         time.sleep(_PAUSE_S)

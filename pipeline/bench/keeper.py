@@ -124,10 +124,18 @@ def measure(message: Message, library: Path, scratch: Path, tell: Callable[[Mess
                 reply = _preflight(message, start_arm)
             else:
                 reply = trial.run(message, start_arm, folder, tell)
-        if reply["status"] != "measured":  # it may have failed for want of room
-            scratch.joinpath("room").write_bytes(bytes(_ROOM_BYTES))
+        if reply["status"] == "not run":  # while what there was no room beside is still there
+            _see_room(scratch)
+    if reply["status"] != "measured":  # it may have failed for want of room that others have taken
+        _see_room(scratch)
     printed = {name: text for name, text in outputs.items() if text}
     return {**_blame_memory(reply, guard, times_short), "printed": printed, "elapsed_s": time.perf_counter() - began}
+
+
+def _see_room(scratch: Path) -> None:
+    """Raises OSError where the disk is full."""
+    with _starting:
+        scratch.joinpath("room").write_bytes(bytes(_ROOM_BYTES))
 
 
 def _blame_memory(reply: Message, guard: Guard, times_short: int | None) -> Message:

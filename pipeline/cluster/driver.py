@@ -31,6 +31,8 @@ TRIES_AGAIN_S, SELDOM_S = 4.0, 64.0
 
 #: Whoever does not answer in this time is not there.
 KNOCK_S = 10.0
+#: So long has a keeper to end what it started and to remove its folder.
+TIDIES_S = 12.0
 #: A head that is there and has not let us in by then will not: it has another token.
 OPENS_IN_S = "5"
 
@@ -73,7 +75,8 @@ def main() -> None:
             case "dismiss" if nodes is not None:
                 nodes.dismiss(**command)
     ray.shutdown()
-    ending.outlast_descendants()  # of a cluster of our own: keepers, and what workers left
+    # Of a cluster of our own: keepers, which end what is theirs before they go, and what workers left.
+    ending.outlast_descendants(ending.GRACE_S if nodes is None else TIDIES_S)
     os._exit(0)  # threads that wait for nodes have nothing to wait for any more
 
 

@@ -50,7 +50,7 @@ def run(words: Sequence[str]) -> int:
         stored = Run(tuple(journal.read(path)))
         header = begun(path, stored.records)
         sweep = replace(_sweep(header, given.output, given.cluster), claims=stored.claims)
-    request = Request(sweep, _going_on(header, sweep), Path.cwd())
+        request = Request(sweep, _going_on(header, sweep), Path.cwd())
     version = version_of(request)[0]
     try:
         with open_display() as display, writing(given.output):
