@@ -34,6 +34,7 @@ class Cluster:
     token: str = field(default_factory=lambda: secrets.token_hex(32))
     client_port: int = field(default_factory=_free_port)
     nodes: list[subprocess.Popen[str]] = field(default_factory=list)
+    more: dict[str, str] = field(default_factory=dict)
 
     @property
     def address(self) -> str:
@@ -47,8 +48,8 @@ class Cluster:
 
     @property
     def environment(self) -> dict[str, str]:
-        """By which those who have the token are told."""
-        return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self.token}
+        """By which those who have the token are told, and `more`."""
+        return {**self.more, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self.token}
 
     def start(self, *before: str, at: str | None = None) -> subprocess.Popen[str]:
         """One more node, which has joined when this returns; `before` are words before the command."""
@@ -93,9 +94,9 @@ def _drain(stream: IO[str]) -> None:
 
 
 @contextmanager
-def open_cluster(nodes: int, host: str = "127.0.0.1") -> Iterator[Cluster]:
-    """A cluster that ends with the block."""
-    cluster = Cluster(host)
+def open_cluster(nodes: int, host: str = "127.0.0.1", **more: str) -> Iterator[Cluster]:
+    """A cluster that ends with the block; it has `more` variables, and so has what is started with its own."""
+    cluster = Cluster(host, more=more)
     try:
         for _ in range(nodes):
             cluster.start()
