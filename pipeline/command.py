@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from . import __version__, subcommands
 from .errors import InputError, Interrupted, Senseless
-from .interruption import end_on_signals
+from .interruption import end_on_signals, undisguised
 from .measuring import command_line, measure
 from .status import ALL_MEASURED, BAD_INPUT, OUR_BUG, SOME_NOT_MEASURED
 from .streams import PLAIN, NotWritable, refusal, tell, unheard, writing
@@ -52,9 +52,12 @@ def run(words: Sequence[str]) -> int:
 
 def _answer(words: Sequence[str]) -> int:
     try:
-        if words and words[0] in subcommands.NAMES:
-            return subcommands.run(words[0], words[1:])
-        return _hydra_style(words)
+        with undisguised():
+            if words and words[0] in subcommands.NAMES:
+                return subcommands.run(words[0], words[1:])
+            return _hydra_style(words)
+    except SystemExit:  # of argparse, which has shown help
+        return ALL_MEASURED
     except InputError as error:
         tell(f"error: {error}{_doubt() if isinstance(error, Senseless) else ''}")
         return BAD_INPUT

@@ -54,6 +54,20 @@ def end_on_signals() -> Iterator[None]:
 
 
 @contextmanager
+def undisguised() -> Iterator[None]:
+    """Raise what a signal raised, where a library that it struck raises something else over it."""
+    try:
+        yield
+    except Exception as error:
+        behind: BaseException | None = error
+        while behind is not None and not isinstance(behind, (Interrupted, KeyboardInterrupt)):
+            behind = behind.__context__
+        if behind is not None:
+            raise behind from None
+        raise
+
+
+@contextmanager
 def _handled(names: Sequence[str], handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield

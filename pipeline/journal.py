@@ -149,7 +149,7 @@ def read(path: Path) -> list[Record]:
         InputError: there is no journal, a line in it is damaged, or a newer version of this package wrote it.
     """
     compactor, records = Compactor(), list[Record]()
-    with _without_collector():
+    with _without_collector(), doubting(path):
         for number, found in _read_lines(path):
             if isinstance(found, _Damage):
                 raise InputError(

@@ -8,19 +8,20 @@ import math
 import os
 import pickle
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Protocol
 
 from . import cluster, environment, journal, outputs, plan, runners, sources
 from .cells import Cell, Measure, Sweep, digest
+from .cluster import pools
+from .cluster.pools import Pools
 from .errors import ClusterLost, InputError, Interrupted
 from .evidence import MOST_ATTEMPTS, Run
 from .interruption import Interruption, heed_signals
@@ -31,11 +32,6 @@ from .runners import Assignment, Joined, Left, Outcome, Place, Progress, Runner,
 from .scratch import scratch_folder
 from .sweep import Bags, CellProgress, Key, Turn
 from .wording import clean
-
-_SERVES_AT = "PIPELINE_NODE_ADDRESS"
-"""Where a server that inputs start can be reached by a cluster's workers,"""
-_HOSTS = "PIPELINE_HOSTS"
-"""and on how many machines these are."""
 
 _log = logging.getLogger("pipeline")
 _log.setLevel(logging.INFO)
@@ -107,9 +103,9 @@ def measure(request: Request, display: Display) -> Session:
     """
     sweep, output = request.sweep, Path(request.sweep.output)
     version, definition = version_of(request)
-    outputs.check_writable(output)
     _check_interpreters(sweep)
     _check_cluster(sweep)
+    outputs.check_writable(output)
     surroundings = environment.describe(_measured_folder(request))
     kind = surroundings["id"]
     if _takes_a_cluster(sweep):  # nodes have their own; what stays is who asked, and whom
@@ -129,7 +125,8 @@ def measure(request: Request, display: Display) -> Session:
         scratch = stack.enter_context(scratch_folder())
         log = scratch / "cluster.log"
         pickled = _write(request.pickled, scratch)
-        descriptions = Descriptions(request, pickled, stack.enter_context(_cluster(request, log, display)))
+        of_arms = stack.enter_context(_pools(request, log, display))
+        descriptions = Descriptions(request, pickled, of_arms)
         about = {key: surroundings[key] for key in ("machine", "interpreter")}
         place = request.folder, sources.SHIPPED, pickled, sweep.address, log
         setting = runners.Setting(*place, about, kind, scratch)
@@ -145,7 +142,9 @@ def measure(request: Request, display: Display) -> Session:
                 bags.add(run.append("preflight", node=outcome.node, environment=outcome.kind, **look))
             outputs.point_latest(output, folder.path)
             display.begin(sweep, folder.path, _count_trials(folder), run.cut_bytes)
-            lost = _trials(runner, bags, run, descriptions, display, interruption)
+            lost = _trials(
+                runner, _Turns(bags, descriptions, of_arms, run, interruption), bags, run, display, interruption
+            )
             if lost is None and bags.unfinished() and not interruption.asked:
                 lost = _missing_kinds(bags, journal.read(folder.path / outputs.JOURNAL))
             if lost is not None:
@@ -231,39 +230,26 @@ def _hold_claims(run: Journal, sweep: Sweep, folder: RunFolder) -> None:
 
 
 @contextmanager
-def _cluster(request: Request, log: Path, display: Display) -> Iterator[Mapping[str, str]]:
-    """The variables by which arms find the cluster of their workers, which is seen to be there as long as the block.
+def _pools(request: Request, log: Path, display: Display) -> Iterator[Pools]:
+    """The cluster of arms' workers, which is held as long as the block lasts.
 
     Raises:
         InputError: there is none, or it has several hosts, and what would travel to them is too large.
     """
     sweep = request.sweep
     if not any(cell.clustered for cell in sweep.measured):
-        yield {}
+        yield pools.NONE
     elif sweep.runner != runners.HERE:
-        own = {"RAY_ADDRESS": cluster.CLUSTER, _SERVES_AT: cluster.ADDRESS, _HOSTS: cluster.HOSTS}
-        yield {**own, **cluster.ALL_FILES}
+        yield pools.OF_NODES
     else:
-        with cluster.open_driver(sweep.address, log) as driver:
-            found = driver.open(keepers=None)
-            if found.hosts > 1:
+        with pools.hold(sweep.address, log) as held:
+            if held.hosts > 1:
                 display.travel(request.folder, *cluster.weigh(request.folder))
-            own = {} if sweep.address == cluster.LOCAL else {_SERVES_AT: _own_address(found.variables["RAY_ADDRESS"])}
-            yield {**found.variables, **own, _HOSTS: str(found.hosts), **cluster.ALL_FILES}
+            yield held
 
 
 def _takes_a_cluster(sweep: Sweep) -> bool:
     return sweep.runner != runners.HERE or any(cell.clustered for cell in sweep.measured)
-
-
-def _own_address(address: str) -> str:
-    """This machine's, as the cluster's head sees it; no packet is sent."""
-    host = address.rpartition(":")[0].strip("[]")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        probe.connect((host, 9))
-        found: str = probe.getsockname()[0]
-        return found
 
 
 def _write(pickled: bytes | None, scratch: Path) -> Path | None:
@@ -420,8 +406,11 @@ class _Looks:
 class _Turns:
     """The looks and trials of a session: what comes next, and what became of it."""
 
-    def __init__(self, bags: Bags, descriptions: Descriptions, run: Journal, interruption: Interruption) -> None:
+    def __init__(
+        self, bags: Bags, descriptions: Descriptions, of_arms: Pools, run: Journal, interruption: Interruption
+    ) -> None:
         self._bags, self._descriptions, self._run, self._interruption = bags, descriptions, run, interruption
+        self._pools = of_arms
         self._looks = _Looks(bags, descriptions)
         self._turns: dict[Assignment, Turn] = {}
 
@@ -442,22 +431,34 @@ class _Turns:
         self._turns[assignment] = turn
         return assignment
 
-    def put(self, outcome: Outcome) -> None:
-        """Keep what became of one."""
+    def put(self, outcome: Outcome) -> Outcome:
+        """Keep what became of one; that comes back, as it counts.
+
+        Raises:
+            ClusterLost: it counts for nothing, and nothing else would.
+        """
         turn = self._turns.pop(outcome.assignment, None)
         if turn is None:
-            record = _look_record(self._run, self._looks, outcome)
-        else:
-            record = _trial_record(self._run, turn, outcome)
-        if record is not None:
-            self._bags.add(record)
+            look = _look_record(self._run, self._looks, outcome)
+            if look is not None:
+                self._bags.add(look)
+            return outcome
+        outcome = self._excused(turn, outcome)
+        self._bags.add(_trial_record(self._run, turn, outcome))
+        return outcome
+
+    def _excused(self, turn: Turn, outcome: Outcome) -> Outcome:
+        """Lost with its cluster, where that is why something went wrong."""
+        if not turn.clustered or (outcome.reply is not None and outcome.reply["status"] == "measured"):
+            return outcome
+        lost = self._pools.mend()
+        return outcome if lost is None else replace(outcome, reply=None, lost=lost)
 
 
 def _trials(
-    runner: Runner, bags: Bags, run: Journal, descriptions: Descriptions, display: Display, interruption: Interruption
+    runner: Runner, turns: _Turns, bags: Bags, run: Journal, display: Display, interruption: Interruption
 ) -> str | None:
     """All that the nodes can take; where the cluster was lost meanwhile, why."""
-    turns = _Turns(bags, descriptions, run, interruption)
     kinds: dict[str, str] = {}
     under_way: dict[str, tuple[Key, int]] = {}
     try:
@@ -475,8 +476,8 @@ def _trials(
                     display.update(bags.progress(), under_way)
                 case Outcome():
                     under_way.pop(event.node, None)
-                    turns.put(event)
-                    if event.reply is None and event.assignment.attempt < MOST_ATTEMPTS:
+                    counted = turns.put(event)
+                    if counted.reply is None and event.assignment.attempt < MOST_ATTEMPTS:
                         display.lose(event.node)
                     display.update(bags.progress(), under_way)
             if interruption.asked and not under_way:  # something may wait for a node, or for its turn there

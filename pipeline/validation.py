@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
+from pkgutil import iter_modules
 from types import ModuleType
 
 from . import runners
@@ -248,8 +248,7 @@ def _chunksize(key: str, value: Json) -> None:
 
 
 def _modules(package: ModuleType) -> list[str]:
-    folder = Path(package.__file__ or "").parent
-    return sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
+    return sorted(each.name for each in iter_modules(package.__path__))
 
 
 _BACKENDS, _RUNNERS = _modules(backends), _modules(runners)

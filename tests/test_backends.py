@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
-from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 import pytest
@@ -128,5 +128,5 @@ def _pid(_: int) -> int:
 
 def test_every_backend_is_one_module_and_one_yaml() -> None:
     """Neither is there without the other."""
-    modules = {path.stem for path in Path(backends.__file__).parent.glob("*.py")} - {"__init__"}
+    modules = {each.name for each in iter_modules(backends.__path__)}
     assert modules == set(BACKENDS)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import command, matrix
 from pipeline.evidence import Run
 from pipeline.journal import seal
 
@@ -226,3 +227,29 @@ def test_a_kind_of_node_that_is_gone_is_named_where_its_cells_lack_trials(pipeli
         assert again.status == 1, again.err
         assert "(1 on Gone CPU, usable_cores=64); fresh=true begins without it" in again.err.splitlines()[-1]
     assert "already measured" not in again.err
+
+
+def test_a_run_that_makes_no_sense_is_one_line_for_the_command_that_would_go_on(pipeline: Command) -> None:
+    """As to whoever reports on it."""
+    words = ("workload=sleep", "workload.inputs=2", "backend=thread", "workers=1", *LEAST)
+    done = pipeline(*words)
+    path = done.run / "journal.jsonl"
+    count = len(path.read_bytes().splitlines())
+    with path.open("ab") as stream:
+        stream.write(seal({"schema": done.records("run")[0]["schema"], "kind": "trial", "arms": [1]}, count + 1))
+    again = pipeline(*words)
+    assert (again.status, len(again.err.splitlines())) == (2, 1)
+    assert "cannot be made sense of" in again.err
+
+
+def test_a_signal_is_one_whatever_the_library_that_it_struck_raises_over_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OmegaConf does, in what it tidies up with."""
+
+    def struck(*_: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            raise AttributeError("no flags")
+
+    monkeypatch.setattr(matrix, "expand", struck)
+    assert command.run(["workload=sleep"]) == 128 + signal.SIGTERM

@@ -308,11 +308,11 @@ def test_a_journal_that_does_not_say_how_has_no_script() -> None:
 def test_a_cluster_gives_what_the_loop_gives(folder: Path, style: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """In chunks, two of which are with every worker; more workers than CPUs share them."""
     pytest.importorskip("ray", reason="Ray is not installed: make .venv/.ray")
-    from pipeline.bench.backends import ray as backend
+    from pipeline.bench.backends.ray import code
 
     monkeypatch.setenv("PIPELINE_HOSTS", "1")
     monkeypatch.setenv("RAY_ADDRESS", "local")
     options = {"style": style, "placement": "pack", "chunksize": 2, "env": {"MINE": INJECTED, "OTHER": None}}
-    code = backend._code(2, options, 0.5, ["OMP_NUM_THREADS", "OTHER"])._asdict()
-    snippet = _snippet(_told(code, task="tasks:variables", inputs=9, params={}))
+    told = code.say(2, options, 0.5, ["OMP_NUM_THREADS", "OTHER"])._asdict()
+    snippet = _snippet(_told(told, task="tasks:variables", inputs=9, params={}))
     assert _run(snippet, folder) == [[each, INJECTED, None] for each in range(9)]

@@ -17,7 +17,7 @@ from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Any
 
-from . import backends, check, counters, semaphores
+from . import backends, check, counters, shared
 from .backends import Pool
 from .errors import BadInput, Unavailable, Unfit, WorkerDied, WorkerTooLarge
 from .ground import own_ground
@@ -92,7 +92,7 @@ def _serve(channel: _Channel) -> None:
             startup_s = time.perf_counter() - began
             processes = _processes(pool, helpers)
             told = {"startup_s": startup_s, "code": pool.code._asdict(), "outside": _outside(pool), **_placed(pool)}
-            channel.reply(**told, semaphores=semaphores.held())
+            channel.reply(**told, shared=shared.semaphores(), workers=_workers(pool))
             sampled = workload.sampled(command["sample"])
             batches = _Batches(sampled, pool.map, command["workers"], processes)
             while (following := channel.receive())["do"] != "close":
@@ -109,11 +109,16 @@ def _processes(pool: Pool, helpers: Collection[int]) -> list[int] | None:
     return below + [worker.pid for worker in pool.outside]
 
 
+def _workers(pool: Pool) -> list[int]:
+    """Those on this machine that are no descendants of this process."""
+    return sorted({worker.pid for worker in pool.outside if worker.host == platform.node()})
+
+
 def _outside(pool: Pool) -> list[int]:
-    """Processes of the pool on this machine that are no descendants of this one: its workers, and who serves them."""
-    workers = {worker.pid for worker in pool.outside if worker.host == platform.node()}
+    """`_workers`, and who serves them."""
+    workers = _workers(pool)
     parents = {parent for pid in workers if (parent := counters.parent(pid)) is not None}
-    return sorted(workers.union(parents, *map(counters.descendants, parents)))
+    return sorted({*workers}.union(parents, *map(counters.descendants, parents)))
 
 
 def _placed(pool: Pool) -> Message:

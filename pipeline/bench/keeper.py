@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from . import ending, exclusive, limits, node, orphans, semaphores, trial
+from . import ending, exclusive, limits, node, orphans, shared, trial
 from .folders import remove
 from .kept import Kept
 from .limits import Guard
@@ -108,14 +108,14 @@ def measure(message: Message, library: Path, scratch: Path, tell: Callable[[Mess
                 yield arm
             finally:
                 arm.end()
-                held.extend(arm.semaphores)
+                held.extend(arm.shared)
         finally:
             outputs[name] = printed.close()
 
     began, times_short = time.perf_counter(), limits.times_short()
     with ExitStack() as last:  # whatever fails, what comes after it is done
         last.callback(remove, folder)
-        last.callback(semaphores.remove, held)
+        last.callback(shared.remove, held, shared.segments())
         if any("memory_bytes" in each["options"] for each in message.get("arms", ())):  # workers that are a cluster's
             last.callback(orphans.end_in, folder)
         last.callback(ending.kill_descendants)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from . import ending
+from . import ending, shared
 from .limits import prefer_to_be_killed
 from .messages import Message, receive, send
 from .rounds import ArmFailed, say_where
@@ -37,7 +37,7 @@ class Kept:
     """An arm that leads a process group of its own.
 
     Attributes:
-        semaphores: the names of those that its pool has.
+        shared: the names of what its pool shares that nobody else might remove.
     """
 
     def __init__(
@@ -64,7 +64,8 @@ class Kept:
         Raises:
             ArmFailed: it could not be started.
         """
-        self.semaphores: list[str] = []
+        self.shared: list[str] = []
+        self._workers: list[int] = []
         self._name = name
         self._grace_s = ending.GRACE_S
         self._doing = "load"
@@ -116,7 +117,8 @@ class Kept:
     def answer(self) -> Message:
         """See `rounds.Arm`."""
         reply = self._await()
-        self.semaphores += reply.pop("semaphores", ())
+        self.shared += reply.pop("shared", ())
+        self._workers += reply.pop("workers", ())
         if "error" not in reply:
             return reply
         error = reply["error"]
@@ -155,6 +157,7 @@ class Kept:
 
     def end(self) -> None:
         """Let the arm end by itself for a moment, unless it failed, then kill it and what it started."""
+        self.shared += shared.used_by(self._workers)
         assert self._process.stdin is not None
         with suppress(OSError):
             self._process.stdin.close()

@@ -35,7 +35,9 @@ _DRIVER = "import sys; sys.path.insert(0, sys.argv[1]); from pipeline.cluster.dr
 OPENS_S = 120.0
 """So long may it take to connect, or to start a cluster,"""
 _LEAVES_S = 20.0
-"""and to leave it, or to take it down."""
+"""and to leave it, or to take it down;"""
+_KNOCKS_S = 60.0
+"""so long until it is known whether it answers."""
 MOST_BYTES = 500 * 1024 * 1024
 """Ray brings no larger folder to its nodes."""
 _LONGEST = 40
@@ -124,6 +126,15 @@ class Driver:
         if "refused" in message:
             raise InputError(message["refused"])
         return Opened({**message["opened"], **(ON_LOOPBACK if address == LOCAL else {})}, message["hosts"])
+
+    def answers(self) -> bool:
+        """Whether the cluster does, one node of it at least."""
+        self.tell("knock")
+        try:
+            message = self.receive(_KNOCKS_S)
+        except ClusterLost:
+            return False
+        return message is not None and bool(message["answers"])
 
     def close(self) -> None:
         """Have it leave the cluster and end."""

@@ -10,17 +10,19 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import ray
+from ray.exceptions import RayError
 from ray.util.placement_group import PlacementGroup
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from ..bench import ending, places, travel
+from ..bench import counters, ending, places, travel
+from ..bench.deaths import Watch
 from ..bench.messages import Message, receive, send, take_over_standard_streams
 from . import ADDRESS, CLUSTER, FOLDER, HOSTS, LOCAL, PICKLED, SHIPPED, keeper
 
@@ -29,8 +31,12 @@ EVERY_S = 1.0
 #: one that could not have a keeper is tried again after so long, and then after twice that, up to
 TRIES_AGAIN_S, SELDOM_S = 4.0, 64.0
 
-#: Whoever does not answer in this time is not there.
+#: Whoever does not answer in this time is not there;
 KNOCK_S = 10.0
+#: a node may have to start a worker for that, on a busy machine.
+ANSWERS_S = 30.0
+#: A cluster of our own that is not down by then hangs.
+LEAVES_S = 15.0
 #: So long has a keeper to end what it started and to remove its folder.
 TIDIES_S = 12.0
 #: A head that is there and has not let us in by then will not: it has another token.
@@ -61,11 +67,12 @@ def main() -> None:
         with lock, suppress(OSError):  # the conductor went: the loop below ends
             send(replies, message)
 
-    nodes = None
+    nodes, own = None, Watch(())
     while (command := receive(commands)) is not None:
         match command.pop("do"):
             case "open":
                 nodes = _open(command, tell)
+                own = Watch(_started())
             case "run" if nodes is not None:
                 nodes.run(**command)
             case "give up" if nodes is not None:
@@ -74,10 +81,9 @@ def main() -> None:
                 nodes.reserve(**command)
             case "dismiss" if nodes is not None:
                 nodes.dismiss(**command)
-    ray.shutdown()
-    # Of a cluster of our own: keepers, which end what is theirs before they go, and what workers left.
-    ending.outlast_descendants(ending.GRACE_S if nodes is None else TIDIES_S)
-    os._exit(0)  # threads that wait for nodes have nothing to wait for any more
+            case "knock":
+                tell({"answers": not own.is_gone() and _answers()})
+    _leave(ending.GRACE_S if nodes is None else TIDIES_S)
 
 
 def _open(command: Message, tell: Tell) -> _Nodes | None:
@@ -102,6 +108,46 @@ def _open(command: Message, tell: Tell) -> _Nodes | None:
     nodes = _Nodes(command["keepers"], tell)
     threading.Thread(target=nodes.watch, daemon=True).start()
     return nodes
+
+
+def _started() -> Iterator[int]:
+    """The processes that a cluster of our own stands and falls with; others' are no children of ours."""
+    for pid in counters.descendants(os.getpid()):
+        with suppress(OSError):
+            if Path(f"/proc/{pid}/comm").read_text().strip() in ("gcs_server", "raylet"):
+                yield pid
+
+
+def _answers() -> bool:
+    """Whether one of the nodes does; that one is gone Ray notices after a while, and not that it hangs."""
+    there = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in ray.nodes() if node["Alive"]]
+    asked = ray.remote(lambda: None)  # which travels as a value: nodes may lack this package
+    knocks = [asked.options(num_cpus=0, max_retries=0, scheduling_strategy=each).remote() for each in there]
+    while knocks:
+        done, knocks = ray.wait(knocks, timeout=ANSWERS_S)
+        if not done:
+            return False
+        with suppress(RayError):
+            ray.get(done)
+            return True
+    return False
+
+
+def _leave(most_s: float) -> None:
+    """Leave the cluster, or take our own down; one that hangs is killed."""
+
+    def kill() -> None:
+        ending.kill_descendants()
+        os._exit(0)
+
+    timer = threading.Timer(LEAVES_S, kill)
+    timer.daemon = True
+    timer.start()
+    ray.shutdown()
+    timer.cancel()
+    # Of a cluster of our own: keepers, which end what is theirs before they go, and what workers left.
+    ending.outlast_descendants(most_s)
+    os._exit(0)  # threads that wait for nodes have nothing to wait for any more
 
 
 def _knock(address: str) -> None:

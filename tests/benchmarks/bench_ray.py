@@ -65,6 +65,7 @@ from statistics import median
 sys.path.append(sys.argv[1])
 import ray
 from pipeline_bench.backends import ray as backend
+from pipeline_bench.backends.ray import crews
 
 def spin(us):
     until = time.perf_counter() + us * 1e-6
@@ -76,17 +77,17 @@ def timed(call):
     call()
     return time.perf_counter() - began
 
-crews = []
+kept = []
 
 def keep(*given):
-    crews.append(backend._Actors(*given))
-    return crews[0]
+    kept.append(crews._Actors(*given))
+    return kept[0]
 
-backend._STYLES["actor"] = keep
+crews.STYLES["actor"] = keep
 N = 4000
 options = {"style": "actor", "placement": "pack", "chunksize": N // 8, "env": {}, "memory_bytes": None}
 with backend.open_pool(2, options, []) as pool:
-    actors = crews[0]._actors
+    actors = kept[0]._actors
     def bare(inputs):
         size = N // 8
         asked = [actors[i % 2].run.remote(inputs[i * size:(i + 1) * size]) for i in range(8)]

@@ -183,8 +183,9 @@ input()
 """
 ASKS = f"""
 from pipeline.bench.backends import ray as backend
+from pipeline.bench.backends.ray import placing
 from pipeline.bench.errors import Unavailable
-backend.PATIENCE_S = 1
+placing.PATIENCE_S = 1
 try:
     with backend.open_pool(1, {OPTIONS}, []):
         print("opened")

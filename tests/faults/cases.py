@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -131,26 +133,27 @@ ENDLESS = (
 )
 """Those that never end, and those whose pools do not."""
 
-_DIED: Ending = ("crashed", "died unexpectedly before finishing this task")
 _NO_PICKLE: Ending = ("failed", "cannot pickle '_thread.lock' object")
+_CLUSTER_LOST = ("failed", "lost 3 times: the Ray cluster that was started for it ended")
+_POLITELY = ("crashed", "a worker process ended with exit status 0")
 
 _ON_RAY: dict[str, Ending] = {
-    "exits_politely": _DIED,  # Ray takes that for the worker's end
+    "exits_politely": _POLITELY,  # Ray takes that for the worker's end,
+    "is_terminated": _POLITELY,  # and has a handler for this
     "raises_what_cannot_be_pickled": _NO_PICKLE,
     "raises_what_cannot_be_unpickled": ("failed", "what a worker gave back cannot be unpickled: TypeError"),
     "returns_what_cannot_be_pickled": _NO_PICKLE,
     "returns_what_cannot_be_unpickled": ("failed", "missing 1 required positional argument: 'one'"),
-    "exits": _DIED,
-    "aborts": _DIED,
-    "reads_address_nought": _DIED,
-    "is_killed_from_outside": _DIED,
-    "is_terminated": _DIED,
-    "kills_its_group": _DIED,
-    "closes_every_descriptor": _DIED,
-    "writes_to_every_descriptor": _IN_BATCH,
-    "kills_its_parent": _IN_BATCH,
+    "closes_every_descriptor": ("crashed", "a worker"),
+    "writes_to_every_descriptor": _CLUSTER_LOST,
+    "kills_its_parent": _CLUSTER_LOST,
 }
-"""Those that end in another way on the workers of a cluster, of which Ray says only that they died."""
+"""Those that end in another way on the workers of a cluster."""
 
-ENDS_CLUSTERS = ("kills_its_parent", "writes_to_every_descriptor")
-"""Those that take a node of the cluster with them, and so get one that is theirs alone: here it is the only one."""
+_DIES_THERE = (
+    *("exits", "exits_politely", "aborts", "reads_address_nought", "is_killed_from_outside", "is_terminated"),
+    *("kills_its_group", "closes_every_descriptor"),
+)
+_LINUX = [int(each) for each in re.findall(r"\d+", platform.release())[:2]]
+if _LINUX < [6, 15]:  # it does not tell how those end that are no children, and Ray says only that they did
+    _ON_RAY |= dict.fromkeys(_DIES_THERE, ("crashed", "died unexpectedly before finishing this task"))

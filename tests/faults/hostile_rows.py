@@ -21,10 +21,9 @@ def rows() -> Iterator[Figure]:
         cells = [(ending, case, each) for case in ENDING for each in VARIANTS]
         cells += [(endless, case, each) for case in ENDLESS for each in VARIANTS]
         if importlib.util.find_spec("ray") is not None:
-            on_ray = sweeps.on_ray(Path(folder, "ray"))
-            swept += on_ray.values()
-            cells += [(on_ray.get(case.name, on_ray["ending"]), case, RAY) for case in ENDING]
-            cells += [(on_ray.get(case.name, on_ray["endless"]), case, RAY) for case in ENDLESS]
+            on_ray = sweeps.ending_on_ray(Path(folder, "ray")), sweeps.endless_on_ray(Path(folder, "endless-ray"))
+            swept += on_ray
+            cells += [(one, case, RAY) for one, those in zip(on_ray, (ENDING, ENDLESS), strict=True) for case in those]
         wrong = [found for one, case, variant in cells if (found := one.wrong(case, variant)) is not None]
         left = [each for one in swept for each in one.left]
     backends = len({variant for _, _, variant in cells})

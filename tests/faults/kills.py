@@ -101,8 +101,8 @@ def _kill(command: Command, census: Census, which: signal.Signals, after_s: floa
             started.kill()
             raise Fault(f"it hangs after {which.name}") from None
     status = started.returncode
-    if status == -which and which != signal.SIGKILL:  # before Python came to our first line
-        return True
+    if which != signal.SIGKILL and (status == -which or "Fatal Python error: init" in err):
+        return True  # before Python came to our first line
     if status not in (0, STATUSES[which]) or "Traceback" in err or "a bug of" in err:
         raise Fault(f"status {status}: {err[-1000:]}")
     running = [each for each in census.take() if each.startswith("process")]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..conftest import LEAST, Command, Finished
-from .cases import ENDING, ENDLESS, ENDS_CLUSTERS, MEMORY, Case
+from .cases import ENDING, ENDLESS, MEMORY, Case
 from .leftovers import open_census
 
 HOSTILE = Path(__file__).parent / "hostile.py"
@@ -81,28 +81,11 @@ def from_the_first(folder: Path) -> Swept:
     return sweep(folder, cases, *words, HOSTILE="1")
 
 
-def on_ray(folder: Path) -> dict[str, Swept]:
-    """`ending` and `endless` on clusters that the command starts: what their workers leave counts, too.
-
-    Each that ends its cluster has one of its own, and is there by its name. To start workers takes some seconds.
-    """
-    return {name: _but_shared_memory(swept) for name, swept in _swept_on_ray(folder).items()}
+def ending_on_ray(folder: Path) -> Swept:
+    """`ending` on a cluster that the command starts: what its workers leave counts, too."""
+    return sweep(folder, ENDING, *ON_RAY, f"measure.memory={MEMORY}")
 
 
-def _but_shared_memory(swept: Swept) -> Swept:
-    """Without the segments that workers left: Ray kills with them the trackers that would remove those."""
-    for each in swept.left:
-        if each.startswith("/dev/shm/psm_"):
-            Path(each).unlink(missing_ok=True)
-    return Swept(swept.done, [each for each in swept.left if not each.startswith("/dev/shm/psm_")])
-
-
-def _swept_on_ray(folder: Path) -> dict[str, Swept]:
-    apart = [case for case in (*ENDING, *ENDLESS) if case.name in ENDS_CLUSTERS]
-    ending, endless = ([case for case in cases if case not in apart] for cases in (ENDING, ENDLESS))
-    limit = "measure.timeout_s=10"
-    return {
-        "ending": sweep(folder / "ending", ending, *ON_RAY, f"measure.memory={MEMORY}"),
-        "endless": sweep(folder / "endless", endless, *ON_RAY, limit),
-        **{case.name: sweep(folder / case.name, [case], *ON_RAY, limit) for case in apart},
-    }
+def endless_on_ray(folder: Path) -> Swept:
+    """`endless` likewise; to start workers takes some seconds."""
+    return sweep(folder, ENDLESS, *ON_RAY, "measure.timeout_s=10")

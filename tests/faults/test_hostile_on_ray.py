@@ -7,19 +7,23 @@ import sys
 import pytest
 
 from . import sweeps
-from .cases import ENDING, ENDLESS, ENDS_CLUSTERS, RAY, Case
+from .cases import ENDING, ENDLESS, RAY, Case
 from .sweeps import Swept
 
 pytest.importorskip("ray", reason="Ray is not installed: make .venv/.ray")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what is left behind is looked for in /proc")
 
-NAMES = ("ending", "endless", *ENDS_CLUSTERS)
+
+@pytest.fixture(scope="module")
+def ending(tmp_path_factory: pytest.TempPathFactory) -> Swept:
+    """See `sweeps.ending_on_ray`."""
+    return sweeps.ending_on_ray(tmp_path_factory.mktemp("ending"))
 
 
 @pytest.fixture(scope="module")
-def swept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Swept]:
-    """See `sweeps`: those of cases that end, that do not, and of each that ends its cluster, by its name."""
-    return sweeps.on_ray(tmp_path_factory.mktemp("ray"))
+def endless(tmp_path_factory: pytest.TempPathFactory) -> Swept:
+    """See `sweeps.endless_on_ray`."""
+    return sweeps.endless_on_ray(tmp_path_factory.mktemp("endless"))
 
 
 def _cases(cases: tuple[Case, ...]) -> pytest.MarkDecorator:
@@ -27,28 +31,28 @@ def _cases(cases: tuple[Case, ...]) -> pytest.MarkDecorator:
 
 
 @_cases(ENDING)
-def test_every_cell_gets_its_label(swept: dict[str, Swept], case: Case) -> None:
+def test_every_cell_gets_its_label(ending: Swept, case: Case) -> None:
     """And the reason says what happened."""
-    assert swept.get(case.name, swept["ending"]).wrong(case, RAY) is None
+    assert ending.wrong(case, RAY) is None
 
 
 @_cases(ENDLESS)
-def test_what_never_ends_is_ended(swept: dict[str, Swept], case: Case) -> None:
+def test_what_never_ends_is_ended(endless: Swept, case: Case) -> None:
     """When the trial's time is up, and the reason says what it was at."""
-    assert swept.get(case.name, swept["endless"]).wrong(case, RAY) is None
+    assert endless.wrong(case, RAY) is None
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["ending", "endless"])
 class TestASweepOfThem:
-    """On a cluster that the command starts."""
+    """On a cluster that the command starts, and starts again where one of them took it down."""
 
-    def test_goes_on_to_its_end(self, swept: dict[str, Swept], name: str) -> None:
+    def test_goes_on_to_its_end(self, name: str, request: pytest.FixtureRequest) -> None:
         """With exit status 1, and a journal that says so."""
-        done = swept[name].done
+        done = request.getfixturevalue(name).done
         assert done.status == 1, done.err
         assert done.records("end")[-1]["reason"] == "finished"
         assert "Traceback" not in done.err
 
-    def test_leaves_nothing_behind(self, swept: dict[str, Swept], name: str) -> None:
-        """No process of the cluster's or its workers', no semaphore, no temporary file."""
-        assert swept[name].left == []
+    def test_leaves_nothing_behind(self, name: str, request: pytest.FixtureRequest) -> None:
+        """No process of the cluster's or its workers', no shared memory, no semaphore, no temporary file."""
+        assert request.getfixturevalue(name).left == []
