@@ -109,6 +109,8 @@ class Kept:
         """See `rounds.Arm`."""
         assert self._process.stdin is not None
         self._doing = do
+        if do == "close":
+            self._look_at_shared()
         try:
             send(self._process.stdin, {"do": do, **details})
         except OSError:
@@ -157,7 +159,7 @@ class Kept:
 
     def end(self) -> None:
         """Let the arm end by itself for a moment, unless it failed, then kill it and what it started."""
-        self.shared += shared.used_by(self._workers)
+        self._look_at_shared()
         assert self._process.stdin is not None
         with suppress(OSError):
             self._process.stdin.close()
@@ -165,3 +167,7 @@ class Kept:
             self._process.wait(self._grace_s)
         ending.kill_arm(self._process)
         self._process.wait()
+
+    def _look_at_shared(self) -> None:
+        """While the workers are there."""
+        self.shared += shared.used_by(self._workers)

@@ -1,4 +1,4 @@
-"""What a killed keeper left behind, and what no keeper sees."""
+"""What a killed keeper, or process of a cluster, left behind, and what no keeper sees."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ def end_in(folder: Path) -> None:
     """
     inside = _TEMPORARY + os.fsencode(folder) + b"/"
     _end(lambda words, variables: _has(variables, inside) and not is_resource_tracker(words))
+
+
+def end_marked(variable: str) -> None:
+    """Kill all processes that have it, as `NAME=VALUE`, from whoever started them."""
+    _end(lambda _, variables: os.fsencode(variable) in variables)
 
 
 def _has(variables: Sequence[bytes], beginning: bytes) -> bool:

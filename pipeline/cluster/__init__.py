@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..bench import messages, travel
+from ..bench import messages, orphans, travel
 from ..errors import ClusterLost, InputError
 
 LOCAL = "local"
@@ -32,6 +32,8 @@ ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 ALL_FILES = {"RAY_RUNTIME_ENV_IGNORE_GITIGNORE": "1"}
 """Has Ray bring what git ignores, too: data may be measured that is not committed."""
 _DRIVER = "import sys; sys.path.insert(0, sys.argv[1]); from pipeline.cluster.driver import main; main()"
+_MARK = "PIPELINE_CLUSTER_LOG"
+"""By this variable what a driver started is known."""
 OPENS_S = 120.0
 """So long may it take to connect, or to start a cluster,"""
 _LEAVES_S = 20.0
@@ -65,7 +67,7 @@ class Driver:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stream,
-                env={**os.environ, **ALL_FILES, **(ON_LOOPBACK if address == LOCAL else {})},
+                env={**os.environ, **ALL_FILES, **(ON_LOOPBACK if address == LOCAL else {}), _MARK: str(log)},
                 start_new_session=True,  # Ctrl-C at the terminal is the conductor's to handle
             )
         self._messages: queue.Queue[messages.Message | None] = queue.Queue()
@@ -146,6 +148,7 @@ class Driver:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        orphans.end_marked(f"{_MARK}={self._log}")  # Ray may have ended it first
 
 
 @contextmanager

@@ -145,7 +145,7 @@ _ON_RAY: dict[str, Ending] = {
     "returns_what_cannot_be_pickled": _NO_PICKLE,
     "returns_what_cannot_be_unpickled": ("failed", "missing 1 required positional argument: 'one'"),
     "closes_every_descriptor": ("crashed", "a worker"),
-    "writes_to_every_descriptor": _CLUSTER_LOST,
+    "writes_to_every_descriptor": _IN_BATCH,
     "kills_its_parent": _CLUSTER_LOST,
 }
 """Those that end in another way on the workers of a cluster."""

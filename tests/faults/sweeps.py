@@ -83,7 +83,7 @@ def from_the_first(folder: Path) -> Swept:
 
 def ending_on_ray(folder: Path) -> Swept:
     """`ending` on a cluster that the command starts: what its workers leave counts, too."""
-    return sweep(folder, ENDING, *ON_RAY, f"measure.memory={MEMORY}")
+    return sweep(folder, ENDING, *ON_RAY, f"measure.memory={MEMORY}", "measure.timeout_s=30")
 
 
 def endless_on_ray(folder: Path) -> Swept:
