@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from . import __version__, subcommands
 from .errors import InputError, Interrupted, Senseless
-from .interruption import end_on_signals, undisguised
+from .interruption import behind, end_on_signals
 from .measuring import command_line, measure
 from .status import ALL_MEASURED, BAD_INPUT, OUR_BUG, SOME_NOT_MEASURED
 from .streams import PLAIN, NotWritable, refusal, tell, unheard, writing
@@ -52,11 +52,12 @@ def run(words: Sequence[str]) -> int:
 
 def _answer(words: Sequence[str]) -> int:
     try:
-        with undisguised():
-            if words and words[0] in subcommands.NAMES:
-                return subcommands.run(words[0], words[1:])
-            return _hydra_style(words)
-    except SystemExit:  # of argparse, which has shown help
+        if words and words[0] in subcommands.NAMES:
+            return subcommands.run(words[0], words[1:])
+        return _hydra_style(words)
+    except SystemExit as shown:  # of argparse, which has shown help
+        if shown.code:
+            raise
         return ALL_MEASURED
     except InputError as error:
         tell(f"error: {error}{_doubt() if isinstance(error, Senseless) else ''}")
@@ -71,7 +72,9 @@ def _answer(words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         tell("interrupted")
         return 130
-    except Exception:
+    except Exception as error:
+        if (struck := behind(error)) is not None:
+            raise struck from None
         kept = _keep_traceback()
         where = f"this:\n{traceback.format_exc()}" if kept is None else f"in {kept}"
         tell(f"error: a bug of pipeline, not of yours; its traceback is {where}")

@@ -53,18 +53,12 @@ def end_on_signals() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def undisguised() -> Iterator[None]:
-    """Raise what a signal raised, where a library that it struck raises something else over it."""
-    try:
-        yield
-    except Exception as error:
-        behind: BaseException | None = error
-        while behind is not None and not isinstance(behind, (Interrupted, KeyboardInterrupt)):
-            behind = behind.__context__
-        if behind is not None:
-            raise behind from None
-        raise
+def behind(error: Exception) -> BaseException | None:
+    """What a signal raised, where a library that it struck raised `error` over it."""
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, (Interrupted, KeyboardInterrupt)):
+        found = found.__context__
+    return found
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import plan, sources
 from .cells import ANCHOR, Cell, Sweep, Workload, digest
-from .cluster.pools import Pools
+from .cluster.held import Cluster
 from .plan import Preflight
 from .revisions import Revision, Revisions
 from .sweep import Turn
@@ -66,10 +66,10 @@ def _spans(turn: Turn) -> int | None:
 class Descriptions:
     """Preflights and trials of a request as a keeper reads them."""
 
-    def __init__(self, request: Request, pickled: Path | None, pools: Pools) -> None:
-        """`pickled` is the file of inputs that JSON cannot say, `pools` the cluster of arms' workers."""
+    def __init__(self, request: Request, pickled: Path | None, cluster: Cluster) -> None:
+        """`pickled` is the file of inputs that JSON cannot say, `cluster` that of arms' workers."""
         self._request = request
-        self._pickled, self._pools = pickled, pools
+        self._pickled, self._cluster = pickled, cluster
         self._workloads: dict[tuple[str, Path], dict[str, Any]] = {}
         self._env = {} if request.revisions is None else request.revisions.before.env
 
@@ -144,5 +144,5 @@ class Descriptions:
         if cell.clustered:
             # Its workers are no children of the arm: they do not inherit, and its keeper does not see them.
             options |= {"env": dict(cell.env), "memory_bytes": self._request.sweep.measure.memory}
-            env |= self._pools.variables
+            env |= self._cluster.find()
         return {**{key: getattr(cell, key) for key in ANCHOR}, "env": env, "options": options}

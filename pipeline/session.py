@@ -20,8 +20,8 @@ from typing import Any, Protocol
 
 from . import cluster, environment, journal, outputs, plan, runners, sources
 from .cells import Cell, Measure, Sweep, digest
-from .cluster import pools
-from .cluster.pools import Pools
+from .cluster import held
+from .cluster.held import Cluster
 from .errors import ClusterLost, InputError, Interrupted
 from .evidence import MOST_ATTEMPTS, Run
 from .interruption import Interruption, heed_signals
@@ -125,7 +125,7 @@ def measure(request: Request, display: Display) -> Session:
         scratch = stack.enter_context(scratch_folder())
         log = scratch / "cluster.log"
         pickled = _write(request.pickled, scratch)
-        of_arms = stack.enter_context(_pools(request, log, display))
+        of_arms = stack.enter_context(_cluster(request, log, display))
         descriptions = Descriptions(request, pickled, of_arms)
         about = {key: surroundings[key] for key in ("machine", "interpreter")}
         place = request.folder, sources.SHIPPED, pickled, sweep.address, log
@@ -230,7 +230,7 @@ def _hold_claims(run: Journal, sweep: Sweep, folder: RunFolder) -> None:
 
 
 @contextmanager
-def _pools(request: Request, log: Path, display: Display) -> Iterator[Pools]:
+def _cluster(request: Request, log: Path, display: Display) -> Iterator[Cluster]:
     """The cluster of arms' workers, which is held as long as the block lasts.
 
     Raises:
@@ -238,14 +238,14 @@ def _pools(request: Request, log: Path, display: Display) -> Iterator[Pools]:
     """
     sweep = request.sweep
     if not any(cell.clustered for cell in sweep.measured):
-        yield pools.NONE
+        yield held.NONE
     elif sweep.runner != runners.HERE:
-        yield pools.OF_NODES
+        yield held.OF_NODES
     else:
-        with pools.hold(sweep.address, log) as held:
-            if held.hosts > 1:
+        with held.hold(sweep.address, log) as found:
+            if found.hosts > 1:
                 display.travel(request.folder, *cluster.weigh(request.folder))
-            yield held
+            yield found
 
 
 def _takes_a_cluster(sweep: Sweep) -> bool:
@@ -407,10 +407,10 @@ class _Turns:
     """The looks and trials of a session: what comes next, and what became of it."""
 
     def __init__(
-        self, bags: Bags, descriptions: Descriptions, of_arms: Pools, run: Journal, interruption: Interruption
+        self, bags: Bags, descriptions: Descriptions, of_arms: Cluster, run: Journal, interruption: Interruption
     ) -> None:
         self._bags, self._descriptions, self._run, self._interruption = bags, descriptions, run, interruption
-        self._pools = of_arms
+        self._cluster = of_arms
         self._looks = _Looks(bags, descriptions)
         self._turns: dict[Assignment, Turn] = {}
 
@@ -451,7 +451,11 @@ class _Turns:
         """Lost with its cluster, where that is why something went wrong."""
         if not turn.clustered or (outcome.reply is not None and outcome.reply["status"] == "measured"):
             return outcome
-        lost = self._pools.mend()
+        try:
+            lost = self._cluster.see_to()
+        except ClusterLost as error:
+            self._bags.add(_trial_record(self._run, turn, replace(outcome, reply=None, lost=str(error))))
+            raise
         return outcome if lost is None else replace(outcome, reply=None, lost=lost)
 
 

@@ -6,19 +6,29 @@ systems nothing is told.
 
 from __future__ import annotations
 
-import fcntl
 import os
+import platform
+import re
 import select
 import struct
+import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
 
 from . import ending
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 #: See linux/pidfd.h: the ioctl PIDFD_GET_INFO, the flag PIDFD_INFO_EXIT, and struct pidfd_info as it was at first.
 _GET_INFO, _EXIT = 0xC040FF0B, 1 << 3
 _INFO = struct.Struct("=Q52xi")
+
+
+TELLS = sys.platform == "linux" and [int(each) for each in re.findall(r"\d+", platform.release())[:2]] >= [6, 15]
 
 
 class Watch:
@@ -33,10 +43,12 @@ class Watch:
 
     def is_gone(self) -> bool:
         """Whether one of them has ended."""
+        if not self._descriptors:
+            return False
         poll = select.poll()
         for each in self._descriptors:
             poll.register(each, select.POLLIN)
-        return bool(poll.poll(0))
+        return any(event & select.POLLIN for _, event in poll.poll(0))  # not where measured code closed it
 
     def say(self) -> str | None:
         """What one did that has ended, as `ending.say`; `None` where that is not told, or none has.
@@ -44,9 +56,9 @@ class Watch:
         That it ended may be known before its parent has heard how: that is waited for.
         """
         until = time.monotonic() + ending.GRACE_S
-        while time.monotonic() < until:
+        while TELLS and self._descriptors and time.monotonic() < until:
             for each in self._descriptors:
-                with suppress(OSError):  # an older Linux; or the measured code closed it
+                with suppress(OSError):  # the measured code closed it
                     if (code := _exit_code(each)) is not None:
                         return ending.say(code)
             time.sleep(0.01)

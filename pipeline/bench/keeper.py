@@ -90,6 +90,7 @@ def measure(message: Message, library: Path, scratch: Path, tell: Callable[[Mess
     started: list[str] = []
     outputs: dict[str, str] = {}
     held: list[str] = []
+    workers: list[int] = []
     folder = scratch / "t"  # short: paths of sockets below it may have a hundred characters
     remove(folder)  # of a keeper before us that was killed
 
@@ -109,13 +110,14 @@ def measure(message: Message, library: Path, scratch: Path, tell: Callable[[Mess
             finally:
                 arm.end()
                 held.extend(arm.shared)
+                workers.extend(arm.workers)
         finally:
             outputs[name] = printed.close()
 
     began, times_short = time.perf_counter(), limits.times_short()
     with ExitStack() as last:  # whatever fails, what comes after it is done
         last.callback(remove, folder)
-        last.callback(shared.remove, held, shared.segments())
+        last.callback(shared.remove, held, shared.segments(), workers)
         if any("memory_bytes" in each["options"] for each in message.get("arms", ())):  # workers that are a cluster's
             last.callback(orphans.end_in, folder)
         last.callback(ending.kill_descendants)

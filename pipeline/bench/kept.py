@@ -38,6 +38,7 @@ class Kept:
 
     Attributes:
         shared: the names of what its pool shares that nobody else might remove.
+        workers: the processes of its pool that are not below it.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Kept:
             ArmFailed: it could not be started.
         """
         self.shared: list[str] = []
-        self._workers: list[int] = []
+        self.workers: list[int] = []
         self._name = name
         self._grace_s = ending.GRACE_S
         self._doing = "load"
@@ -120,7 +121,7 @@ class Kept:
         """See `rounds.Arm`."""
         reply = self._await()
         self.shared += reply.pop("shared", ())
-        self._workers += reply.pop("workers", ())
+        self.workers += reply.pop("workers", ())
         if "error" not in reply:
             return reply
         error = reply["error"]
@@ -170,4 +171,4 @@ class Kept:
 
     def _look_at_shared(self) -> None:
         """While the workers are there."""
-        self.shared += shared.used_by(self._workers)
+        self.shared += shared.used_by(self.workers)

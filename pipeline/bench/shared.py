@@ -7,7 +7,7 @@ workers.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -42,17 +42,24 @@ def used_by(pids: Iterable[int]) -> list[str]:
     """The names of the memory that these processes have open."""
     found: list[str] = []
     for pid in pids:
-        with suppress(OSError):  # it ended meanwhile
+        with suppress(OSError, ValueError):  # it ended meanwhile; what tells the pids is measured code's process
             found += map(bytes.decode, _SEGMENT.findall(Path(f"/proc/{pid}/maps").read_bytes()))
     return found
 
 
-def remove(names: Iterable[object], others: Collection[str]) -> None:
-    """Remove what is still there, but for that of `others`, once nobody uses it.
+def remove(names: Iterable[object], before: Collection[str], workers: Collection[object]) -> None:
+    """Remove what is still there of `names`, which are what a trial's processes had.
 
-    What tells the names is measured code's process.
+    Not what was there `before` the trial, nor what anybody else has open: processes of ours have ended by now, but for
+    `workers` of a cluster, which may take a moment.
     """
-    for name in names:
-        if isinstance(name, str) and _NAME.fullmatch(name) and name not in others:
-            with suppress(OSError):
-                _PLACE.joinpath(name).unlink()
+    found = {name for name in names if isinstance(name, str) and _NAME.fullmatch(name)}.difference(before)
+    if found & segments():
+        found.difference_update(used_by(pid for pid in _pids() if pid not in workers))
+    for name in found:
+        with suppress(OSError):
+            _PLACE.joinpath(name).unlink()
+
+
+def _pids() -> Iterator[int]:
+    return (int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit())

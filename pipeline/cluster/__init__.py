@@ -32,14 +32,12 @@ ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 ALL_FILES = {"RAY_RUNTIME_ENV_IGNORE_GITIGNORE": "1"}
 """Has Ray bring what git ignores, too: data may be measured that is not committed."""
 _DRIVER = "import sys; sys.path.insert(0, sys.argv[1]); from pipeline.cluster.driver import main; main()"
-_MARK = "PIPELINE_CLUSTER_LOG"
-"""By this variable what a driver started is known."""
+MARK = "PIPELINE_CLUSTER_LOG"
+"""By this variable what a driver started is known, but for what has somebody of its own to end it."""
 OPENS_S = 120.0
 """So long may it take to connect, or to start a cluster,"""
-_LEAVES_S = 20.0
-"""and to leave it, or to take it down;"""
-_KNOCKS_S = 60.0
-"""so long until it is known whether it answers."""
+_LEAVES_S = 40.0
+"""and to leave it, or to take it down: more than the driver has for that."""
 MOST_BYTES = 500 * 1024 * 1024
 """Ray brings no larger folder to its nodes."""
 _LONGEST = 40
@@ -67,7 +65,7 @@ class Driver:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stream,
-                env={**os.environ, **ALL_FILES, **(ON_LOOPBACK if address == LOCAL else {}), _MARK: str(log)},
+                env={**os.environ, **ALL_FILES, **(ON_LOOPBACK if address == LOCAL else {}), MARK: str(log)},
                 start_new_session=True,  # Ctrl-C at the terminal is the conductor's to handle
             )
         self._messages: queue.Queue[messages.Message | None] = queue.Queue()
@@ -129,11 +127,11 @@ class Driver:
             raise InputError(message["refused"])
         return Opened({**message["opened"], **(ON_LOOPBACK if address == LOCAL else {})}, message["hosts"])
 
-    def answers(self) -> bool:
+    def answers(self, within_s: float) -> bool:
         """Whether the cluster does, one node of it at least."""
-        self.tell("knock")
+        self.tell("knock", within_s=within_s)
         try:
-            message = self.receive(_KNOCKS_S)
+            message = self.receive(2 * within_s)  # its head may be what hangs
         except ClusterLost:
             return False
         return message is not None and bool(message["answers"])
@@ -148,7 +146,7 @@ class Driver:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        orphans.end_marked(f"{_MARK}={self._log}")  # Ray may have ended it first
+        orphans.end_marked(f"{MARK}={self._log}")  # Ray may have ended it first
 
 
 @contextmanager

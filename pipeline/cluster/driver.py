@@ -31,10 +31,8 @@ EVERY_S = 1.0
 #: one that could not have a keeper is tried again after so long, and then after twice that, up to
 TRIES_AGAIN_S, SELDOM_S = 4.0, 64.0
 
-#: Whoever does not answer in this time is not there;
+#: Whoever does not answer in this time is not there.
 KNOCK_S = 10.0
-#: a node may have to start a worker for that, on a busy machine.
-ANSWERS_S = 30.0
 #: A cluster of our own that is not down by then hangs.
 LEAVES_S = 15.0
 #: So long has a keeper to end what it started and to remove its folder.
@@ -82,7 +80,7 @@ def main() -> None:
             case "dismiss" if nodes is not None:
                 nodes.dismiss(**command)
             case "knock":
-                tell({"answers": not own.is_gone() and _answers()})
+                tell({"answers": not own.is_gone() and _answers(**command)})
     _leave(ending.GRACE_S if nodes is None else TIDIES_S)
 
 
@@ -118,13 +116,13 @@ def _started() -> Iterator[int]:
                 yield pid
 
 
-def _answers() -> bool:
+def _answers(within_s: float) -> bool:
     """Whether one of the nodes does; that one is gone Ray notices after a while, and not that it hangs."""
     there = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in ray.nodes() if node["Alive"]]
     asked = ray.remote(lambda: None)  # which travels as a value: nodes may lack this package
     knocks = [asked.options(num_cpus=0, max_retries=0, scheduling_strategy=each).remote() for each in there]
     while knocks:
-        done, knocks = ray.wait(knocks, timeout=ANSWERS_S)
+        done, knocks = ray.wait(knocks, timeout=within_s)
         if not done:
             return False
         with suppress(RayError):

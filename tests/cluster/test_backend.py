@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ..conftest import LEAST, Command
 from ..test_backends import let_go
 from ..trials import describe, describe_arm, measure
 from .conftest import NODES, OnCluster
@@ -104,6 +105,7 @@ def test_a_worker_that_ends_itself_is_a_crash(tmp_path: Path, cell: dict[str, An
     )
     reply = measure(describe(tmp_path, cell, workload={"task": "ends:task", "inputs": 1}))
     assert reply["status"] == "crashed", reply
+    assert re.search(r"ended with exit status 3$|died unexpectedly", reply["reason"])  # as Linux tells, or only Ray
     assert "\n" not in reply["reason"]
     assert (tmp_path / "ended").read_text() == "."
 
@@ -161,6 +163,22 @@ def test_a_worker_that_is_lost_with_its_node_is_none(tmp_path: Path, cluster: Cl
     assert reply["status"] == "not run", reply
     assert reply["reason"].startswith("the Ray cluster lost the node ")
     assert "\n" not in reply["reason"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Ray alone notices after twenty seconds")
+def test_a_cluster_of_others_that_is_gone_ends_the_sweep(tmp_path: Path) -> None:
+    """The command says so, keeps what was measured, and does not start one in its stead."""
+    tmp_path.joinpath("kills.py").write_text(
+        "import os, signal, sys\ndef task(x):\n    'ray' in sys.modules and os.kill(os.getppid(), signal.SIGKILL)\n"
+    )
+    with open_cluster(1) as cluster:
+        command = Command(tmp_path, **cluster.environment, RAY_gcs_rpc_server_reconnect_timeout_s="5")
+        words = ("workload=function", "workload.task=kills:task", "workload.inputs=2", "backend=ray", "workers=1")
+        done = command(*words, *LEAST, f"cluster.address={cluster.address}")
+    assert done.status == 1, done.err
+    assert f"the Ray cluster at {cluster.address} does not answer any more; what was measured is kept" in done.err
+    assert "Traceback" not in done.err
+    assert [(each["status"], each["lost"]) for each in done.records("trial")] == [("not run", True)]
 
 
 def _kill_a_node(cluster: Cluster, listener: socket.socket) -> None:

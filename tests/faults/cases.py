@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import platform
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from pipeline.bench import deaths
 
 VARIANTS = ("serial", "thread", "fork", "spawn", "forkserver")
 """The backends; those of processes by their start method."""
@@ -154,6 +154,5 @@ _DIES_THERE = (
     *("exits", "exits_politely", "aborts", "reads_address_nought", "is_killed_from_outside", "is_terminated"),
     *("kills_its_group", "closes_every_descriptor"),
 )
-_LINUX = [int(each) for each in re.findall(r"\d+", platform.release())[:2]]
-if _LINUX < [6, 15]:  # it does not tell how those end that are no children, and Ray says only that they did
+if not deaths.TELLS:  # the system how those end that are no children; Ray says only that they did
     _ON_RAY |= dict.fromkeys(_DIES_THERE, ("crashed", "died unexpectedly before finishing this task"))

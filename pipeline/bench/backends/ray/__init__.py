@@ -50,7 +50,7 @@ def open_pool(workers: int, options: Mapping[str, Any], modules: Sequence[str]) 
             chunksize = options["chunksize"]
             with _translated(placing):
                 crew = crews.STYLES[options["style"]](workers, placing, setting)
-            placing.watch(crew.workers)
+            placing.watch(crew.workers, they_stay=options["style"] == "actor")  # Ray ends idle tasks' workers
 
             def map_(function: Callable[[Any], Any], inputs: Sequence[Any]) -> list[Any]:
                 with _translated(placing):

@@ -49,8 +49,8 @@ class _Actors:
     def hold(self, function: Callable[[Any], Any]) -> None:
         if function is not self._held:
             self._held = None
-            reference = ray.put(function)
-            told = [actor.hold.remote(reference) for actor in self._actors]
+            held = ray.put(function)
+            told = [actor.hold.remote(held) for actor in self._actors]
             _await(told, len(told), self._placing)
             ray.get(told)
             self._held = function

@@ -41,10 +41,11 @@ class Placing:
         strategy = PlacementGroupSchedulingStrategy(self._group, placement_group_bundle_index=place)
         return {"num_cpus": self.cpus, "scheduling_strategy": strategy}
 
-    def watch(self, workers: Iterable[Worker]) -> None:
-        """Have an eye on those that are on this machine, and on what started them: that is the node itself."""
+    def watch(self, workers: Iterable[Worker], *, they_stay: bool) -> None:
+        """Have an eye on what started those that are on this machine: the node itself; and on them, if they stay."""
         pids = [each.pid for each in workers if each.host == platform.node()]
-        self._workers, self._node = Watch(pids), Watch({up for pid in pids if (up := counters.parent(pid)) is not None})
+        self._node = Watch({up for pid in pids if (up := counters.parent(pid)) is not None})
+        self._workers = Watch(pids if they_stay else ())
 
     def say_death(self) -> str | None:
         """How a worker ended, where that can be told: Ray says only that one did."""
@@ -58,7 +59,7 @@ class Placing:
             Unavailable: one is gone.
         """
         if self._node.is_gone():  # the cluster's head notices that some twenty seconds later
-            raise Unavailable("the Ray cluster lost its node on this machine, where a worker was")
+            raise Unavailable("the Ray cluster lost the node of this machine, where a worker was")
         gone = self._nodes - {node["NodeID"] for node in ray.nodes() if node["Alive"]}
         if gone:
             raise _lost(min(gone))

@@ -1,4 +1,4 @@
-"""What runs in a worker's process: it travels as a value, as other nodes may lack this package."""
+"""What runs in a worker's process, and the word it leaves. It travels as a value: nodes may lack this package."""
 
 from __future__ import annotations
 
