@@ -73,8 +73,8 @@ class Driver:
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
-        with suppress(ValueError, OSError):
-            while (message := messages.receive(self._process.stdout)) is not None:
+        with self._process.stdout as stream, suppress(ValueError, OSError):
+            while (message := messages.receive(stream)) is not None:
                 self._messages.put(message)
         self._messages.put(None)
 

@@ -1,0 +1,69 @@
+"""A cluster that the command starts, and that something takes down or stops."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.bench import counters
+from pipeline.cluster import LOCAL, held
+
+from ..conftest import LEAST, Command
+from ..faults.hostile import MARK
+from ..faults.leftovers import open_census
+
+pytest.importorskip("ray", reason="Ray is not installed: make .venv/.ray")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="its processes are looked for in /proc")
+
+
+def _raylet() -> int:
+    """That of a cluster that this process started."""
+    below = counters.descendants(os.getpid())
+    (found,) = (pid for pid in below if Path(f"/proc/{pid}/comm").read_text().strip() == "raylet")
+    return found
+
+
+@pytest.mark.parametrize("which", [signal.SIGKILL, signal.SIGSTOP])
+def test_it_is_started_again_for_whoever_needs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, which: signal.Signals
+) -> None:
+    """Nothing is left of the one before; while all is well it stays."""
+    with held.hold(LOCAL, tmp_path / "log") as cluster:
+        first = cluster.find()
+        assert cluster.see_to() is None
+        assert cluster.find() == first
+        raylet = _raylet()
+        os.kill(raylet, which)
+        monkeypatch.setattr(held, "ANSWERS_S", 2.0)  # one that is stopped does not answer however long one waits
+        assert cluster.see_to() == "the Ray cluster that was started for it ended, or hung"
+        assert counters.descendants(os.getpid()) == []
+        assert cluster.find()["RAY_ADDRESS"] != first["RAY_ADDRESS"]
+        monkeypatch.undo()
+        assert cluster.see_to() is None
+    assert counters.descendants(os.getpid()) == []
+
+
+def test_keepers_tidy_up_where_their_cluster_goes(tmp_path: Path) -> None:
+    """The command says what was lost, and nothing is left, neither processes nor files."""
+    tmp_path.joinpath("kills.py").write_text(
+        f"import os, pathlib, threading\nMARK = os.environ[{MARK!r}].encode()\n"
+        "def task(x):\n"
+        "    for each in pathlib.Path('/proc').glob('[0-9]*'):\n"
+        "        try:\n"
+        "            ours = MARK in each.joinpath('environ').read_bytes()\n"
+        "            if ours and each.joinpath('comm').read_text().strip() == 'raylet':\n"
+        "                os.kill(int(each.name), 9)\n"
+        "        except OSError:\n"
+        "            pass\n"
+        "    threading.Event().wait()\n"
+    )
+    with open_census() as census:
+        words = ("workload=function", "workload.task=kills:task", "workload.inputs=1", "backend=thread", "workers=1")
+        done = Command(tmp_path, **census.environment)(*words, *LEAST, "runner=ray")
+        assert done.status in (1, 2), done.err
+        assert "Traceback" not in done.err
+        assert census.take() == []
