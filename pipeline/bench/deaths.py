@@ -27,8 +27,8 @@ except ImportError:  # Windows
 _GET_INFO, _EXIT = 0xC040FF0B, 1 << 3
 _INFO = struct.Struct("=Q52xi")
 
-
 TELLS = sys.platform == "linux" and [int(each) for each in re.findall(r"\d+", platform.release())[:2]] >= [6, 15]
+"""Whether it is told here."""
 
 
 class Watch:
