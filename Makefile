@@ -30,7 +30,7 @@ benchmarks: $(VENV)/.test  ## how fast the tool itself is
 truth: $(VENV)/.truth  ## prove the conclusions; writes docs/truth.md
 	@$(BIN)/python -m tests.truth
 
-faults: $(VENV)/.test  ## kill, fuzz and mistreat it, over about an hour
+faults: $(VENV)/.test  ## kill, fuzz and mistreat it, over about half an hour
 	@$(BIN)/python -m tests.faults $(ARGS)
 
 audit: $(VENV)/.audit  ## known vulnerabilities of what is pinned, where the service that knows of them is reached
