@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from pipeline.cluster import LOCAL, held
 
 from ..conftest import LEAST, Command
 from ..faults.hostile import MARK
-from ..faults.leftovers import open_census
+from ..faults.leftovers import Census, open_census
 
 pytest.importorskip("ray", reason="Ray is not installed: make .venv/.ray")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="its processes are looked for in /proc")
@@ -27,12 +28,20 @@ def _raylet() -> int:
     return found
 
 
+def _running(census: Census) -> list[str]:
+    return [each for each in census.take() if each.startswith("process")]
+
+
 @pytest.mark.parametrize("which", [signal.SIGKILL, signal.SIGSTOP])
 def test_it_is_started_again_for_whoever_needs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, which: signal.Signals
 ) -> None:
     """Nothing is left of the one before; while all is well it stays."""
-    with held.hold(LOCAL, tmp_path / "log") as cluster:
+    with ExitStack() as stack:
+        census = stack.enter_context(open_census())
+        for name, value in census.environment.items():
+            monkeypatch.setenv(name, value)
+        cluster = stack.enter_context(held.hold(LOCAL, tmp_path / "log"))
         first = cluster.find()
         assert cluster.see_to() is None
         assert cluster.find() == first
@@ -40,11 +49,12 @@ def test_it_is_started_again_for_whoever_needs_it(
         os.kill(raylet, which)
         monkeypatch.setattr(held, "ANSWERS_S", 2.0)  # one that is stopped does not answer however long one waits
         assert cluster.see_to() == "the Ray cluster that was started for it ended, or hung"
-        assert counters.descendants(os.getpid()) == []
+        assert _running(census) == []
         assert cluster.find()["RAY_ADDRESS"] != first["RAY_ADDRESS"]
-        monkeypatch.undo()
+        monkeypatch.setattr(held, "ANSWERS_S", 30.0)
         assert cluster.see_to() is None
-    assert counters.descendants(os.getpid()) == []
+        cluster.close()
+        assert _running(census) == []
 
 
 def test_keepers_tidy_up_where_their_cluster_goes(tmp_path: Path) -> None:
