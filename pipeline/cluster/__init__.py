@@ -34,8 +34,8 @@ ALL_FILES = {"RAY_RUNTIME_ENV_IGNORE_GITIGNORE": "1"}
 _DRIVER = "import sys; sys.path.insert(0, sys.argv[1]); from pipeline.cluster.driver import main; main()"
 MARK = "PIPELINE_CLUSTER_LOG"
 """By this variable what a driver started is known, but for what has somebody of its own to end it."""
-_MARKED = {"SPT_NOENV": "1"}
-"""Has Ray's processes keep it: else some write what they are called over their variables."""
+_OURS = {**ON_LOOPBACK, "SPT_NOENV": "1"}
+"""The second has Ray's processes keep their variables, over which some write what they are called."""
 OPENS_S = 120.0
 """So long may it take to connect, or to start a cluster,"""
 _LEAVES_S = 40.0
@@ -67,12 +67,7 @@ class Driver:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stream,
-                env={
-                    **os.environ,
-                    **ALL_FILES,
-                    **({**ON_LOOPBACK, **_MARKED} if address == LOCAL else {}),
-                    MARK: str(log),
-                },
+                env={**os.environ, **ALL_FILES, **(_OURS if address == LOCAL else {}), MARK: str(log)},
                 start_new_session=True,  # Ctrl-C at the terminal is the conductor's to handle
             )
         self._messages: queue.Queue[messages.Message | None] = queue.Queue()
