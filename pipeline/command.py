@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from . import __version__, subcommands
 from .errors import InputError, Interrupted, Senseless
-from .interruption import behind, end_on_signals
+from .interruption import end_on_signals, raise_behind
 from .measuring import command_line, measure
 from .status import ALL_MEASURED, BAD_INPUT, OUR_BUG, SOME_NOT_MEASURED
 from .streams import PLAIN, NotWritable, refusal, tell, unheard, writing
@@ -44,6 +44,9 @@ def run(words: Sequence[str]) -> int:
             return _answer(words)
     except Interrupted as interruption:
         return interruption.exit_status
+    except KeyboardInterrupt:
+        tell("interrupted")
+        return 130
     finally:
         for stream in (sys.stdout, sys.stderr):
             with unheard(stream):
@@ -60,6 +63,7 @@ def _answer(words: Sequence[str]) -> int:
             raise
         return ALL_MEASURED
     except InputError as error:
+        raise_behind(error)
         tell(f"error: {error}{_doubt() if isinstance(error, Senseless) else ''}")
         return BAD_INPUT
     except NotWritable as error:
@@ -69,12 +73,8 @@ def _answer(words: Sequence[str]) -> int:
     except OSError as error:
         tell(f"error: {refusal(error)}{_doubt(error)}")
         return BAD_INPUT
-    except KeyboardInterrupt:
-        tell("interrupted")
-        return 130
     except Exception as error:
-        if (struck := behind(error)) is not None:
-            raise struck from None
+        raise_behind(error)
         kept = _keep_traceback()
         where = f"this:\n{traceback.format_exc()}" if kept is None else f"in {kept}"
         tell(f"error: a bug of pipeline, not of yours; its traceback is {where}")

@@ -53,12 +53,13 @@ def end_on_signals() -> Iterator[None]:
         yield
 
 
-def behind(error: Exception) -> BaseException | None:
-    """What a signal raised, where a library that it struck raised `error` over it."""
+def raise_behind(error: Exception) -> None:
+    """Raise what a signal raised, where a library that it struck raised `error` over it, or that was refused."""
     found: BaseException | None = error
     while found is not None and not isinstance(found, (Interrupted, KeyboardInterrupt)):
         found = found.__context__
-    return found
+    if found is not None:
+        raise found from None
 
 
 @contextmanager

@@ -14,7 +14,6 @@ from omegaconf._utils import split_key
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from .errors import InputError
-from .interruption import behind
 from .wording import nearest
 
 _OPEN_NODES = ("env", "workload.params")
@@ -27,8 +26,6 @@ def in_one_line(where: str = "") -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if (struck := behind(error)) is not None:
-            raise struck from None
         raise InputError(f"{where}: {one_line(error)}" if where else one_line(error)) from error
 
 

@@ -13,7 +13,7 @@ import pytest
 from pipeline.bench import deaths
 from pipeline.bench.deaths import Watch
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nothing is told elsewhere")
+pytestmark = pytest.mark.skipif(not deaths.WATCHES, reason="nothing is told here")
 
 GRANDCHILD = """
 import subprocess, sys
@@ -71,12 +71,18 @@ def test_it_tells_that_one_has_ended() -> None:
     assert not Watch([os.getpid()]).is_gone()
 
 
-def test_a_descriptor_that_the_measured_code_closed_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not that the process has ended, above all."""
+@pytest.mark.parametrize("instead", [False, True])
+def test_a_descriptor_that_the_measured_code_closed_tells_nothing(
+    monkeypatch: pytest.MonkeyPatch, *, instead: bool
+) -> None:
+    """Not that the process has ended, above all, whatever has its number now."""
     opened: list[int] = []
     monkeypatch.setattr(os, "pidfd_open", lambda pid, was=os.pidfd_open: opened.append(was(pid)) or opened[-1])
     watch = Watch([os.getpid()])
     os.close(opened[0])
-    monkeypatch.setattr("pipeline.bench.ending.GRACE_S", 0.05)
+    if instead:
+        assert os.open(os.devnull, os.O_RDONLY) == opened[0]
     assert not watch.is_gone()
     assert watch.say() is None
+    if instead:
+        os.close(opened[0])

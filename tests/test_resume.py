@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import command, matrix
+from pipeline import command, measure
+from pipeline.errors import InputError
 from pipeline.evidence import Run
 from pipeline.journal import seal
 
@@ -246,14 +247,29 @@ def test_a_run_that_makes_no_sense_is_one_line_for_the_command_that_would_go_on(
     assert "cannot be made sense of" in again.err
 
 
-def test_a_signal_is_one_whatever_the_library_that_it_struck_raises_over_it(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "place", ["pipeline.matrix.expand", "hydra._internal.config_loader_impl.ConfigLoaderImpl.load_configuration"]
+)
+def test_a_signal_is_one_whatever_the_library_that_it_struck_raises_over_it(
+    monkeypatch: pytest.MonkeyPatch, which: signal.Signals, place: str
+) -> None:
     """OmegaConf does, in what it tidies up with."""
 
-    def struck(*_: object) -> None:
+    def struck(*_: object, **__: object) -> None:
         try:
-            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(which)
         finally:
             raise AttributeError("no flags")
 
-    monkeypatch.setattr(matrix, "expand", struck)
-    assert command.run(["workload=sleep"]) == 128 + signal.SIGTERM
+    monkeypatch.setattr(place, struck)
+    assert command.run(["workload=sleep"]) == 128 + which
+
+
+def test_whoever_was_interrupted_may_ask_for_something_that_there_is_not() -> None:
+    """The old Ctrl-C is not raised again."""
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        with pytest.raises(InputError, match="there is no measure 'nothing'"):
+            measure(abs, [1], profile="nothing")

@@ -11,7 +11,6 @@ import platform
 import re
 import select
 import struct
-import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -27,8 +26,19 @@ except ImportError:  # Windows
 _GET_INFO, _EXIT = 0xC040FF0B, 1 << 3
 _INFO = struct.Struct("=Q52xi")
 
-TELLS = sys.platform == "linux" and [int(each) for each in re.findall(r"\d+", platform.release())[:2]] >= [6, 15]
-"""Whether it is told here."""
+
+def _watches() -> bool:
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):  # another system, a Python made for an older one, or a sandbox
+        return False
+    return True
+
+
+WATCHES = _watches()
+"""Whether it is told here that a process has ended,"""
+TELLS = WATCHES and [int(each) for each in re.findall(r"\d+", platform.release())[:2]] >= [6, 15]
+"""and how."""
 
 
 class Watch:
@@ -36,19 +46,21 @@ class Watch:
 
     def __init__(self, pids: Iterable[int]) -> None:
         """On those that live."""
-        self._descriptors: list[int] = []
-        for pid in pids if hasattr(os, "pidfd_open") else ():
+        self._opened: dict[int, os.stat_result] = {}
+        for pid in pids if WATCHES else ():
             with suppress(OSError):  # it has ended; or we may have no more descriptors
-                self._descriptors.append(os.pidfd_open(pid))
+                descriptor = os.pidfd_open(pid)
+                self._opened[descriptor] = os.fstat(descriptor)
 
     def is_gone(self) -> bool:
         """Whether one of them has ended."""
-        if not self._descriptors:
+        descriptors = self._descriptors()
+        if not descriptors:
             return False
         poll = select.poll()
-        for each in self._descriptors:
+        for each in descriptors:
             poll.register(each, select.POLLIN)
-        return any(event & select.POLLIN for _, event in poll.poll(0))  # not where measured code closed it
+        return bool(poll.poll(0))
 
     def say(self) -> str | None:
         """What one did that has ended, as `ending.say`; `None` where that is not told, or none has.
@@ -56,13 +68,21 @@ class Watch:
         That it ended may be known before its parent has heard how: that is waited for.
         """
         until = time.monotonic() + ending.GRACE_S
-        while TELLS and self._descriptors and time.monotonic() < until:
-            for each in self._descriptors:
-                with suppress(OSError):  # the measured code closed it
-                    if (code := _exit_code(each)) is not None:
-                        return ending.say(code)
+        while TELLS and (descriptors := self._descriptors()) and time.monotonic() < until:
+            for each in descriptors:
+                if (code := _exit_code(each)) is not None:
+                    return ending.say(code)
             time.sleep(0.01)
         return None
+
+    def _descriptors(self) -> list[int]:
+        """Those that are open: measured code may have closed one, and opened something else under its number."""
+        found = []
+        for each, opened in self._opened.items():
+            with suppress(OSError):
+                if os.path.samestat(os.fstat(each), opened):
+                    found.append(each)
+        return found
 
 
 def _exit_code(descriptor: int) -> int | None:

@@ -50,8 +50,8 @@ def used_by(pids: Iterable[int]) -> list[str]:
 def remove(names: Iterable[object], before: Collection[str], workers: Collection[object]) -> None:
     """Remove what is still there of `names`, which are what a trial's processes had.
 
-    Not what was there `before` the trial, nor what anybody else has open: processes of ours have ended by now, but for
-    `workers` of a cluster, which may take a moment.
+    No memory that was there `before` the trial, nor that anybody else has open, as far as we may see: processes of ours
+    have ended by now, but for `workers` of a cluster, which may take a moment.
     """
     found = {name for name in names if isinstance(name, str) and _NAME.fullmatch(name)}.difference(before)
     if found & segments():

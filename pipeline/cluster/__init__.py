@@ -32,8 +32,8 @@ ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 ALL_FILES = {"RAY_RUNTIME_ENV_IGNORE_GITIGNORE": "1"}
 """Has Ray bring what git ignores, too: data may be measured that is not committed."""
 _DRIVER = "import sys; sys.path.insert(0, sys.argv[1]); from pipeline.cluster.driver import main; main()"
-MARK = "PIPELINE_CLUSTER_LOG"
-"""By this variable what a driver started is known, but for what has somebody of its own to end it."""
+_MARK = "PIPELINE_CLUSTER_LOG"
+"""By this variable what a driver started is known, but for keepers, which end by themselves."""
 _OURS = {**ON_LOOPBACK, "SPT_NOENV": "1"}
 """The second has Ray's processes keep their variables, over which some write what they are called."""
 OPENS_S = 120.0
@@ -67,7 +67,7 @@ class Driver:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stream,
-                env={**os.environ, **ALL_FILES, **(_OURS if address == LOCAL else {}), MARK: str(log)},
+                env={**os.environ, **ALL_FILES, **(_OURS if address == LOCAL else {}), _MARK: str(log)},
                 start_new_session=True,  # Ctrl-C at the terminal is the conductor's to handle
             )
         self._messages: queue.Queue[messages.Message | None] = queue.Queue()
@@ -148,7 +148,7 @@ class Driver:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        orphans.end_marked(f"{MARK}={self._log}")  # Ray may have ended it first
+        orphans.end_marked(f"{_MARK}={self._log}")  # Ray may have ended it first
 
 
 @contextmanager

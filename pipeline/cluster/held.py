@@ -68,6 +68,8 @@ class Held:
         """See `hold`."""
         self._address, self._log = address, log
         self._driver: Driver | None = None
+        self._variables: dict[str, str] = {}
+        self.hosts = 0
         self._open()
 
     def _open(self) -> Driver:
@@ -75,6 +77,9 @@ class Held:
         try:
             found = driver.open(keepers=None)
             own = {} if self._address == LOCAL else {_SERVES_AT: _own_address(found.variables[_CLUSTER_AT])}
+        except OSError as error:
+            driver.close()
+            raise InputError(f"cluster.address={self._address} cannot be reached from here ({error})") from None
         except BaseException:
             driver.close()
             raise

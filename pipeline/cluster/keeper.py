@@ -24,8 +24,8 @@ from typing import Any
 
 import ray
 
-#: The same as in `cluster`.
-MARK = "PIPELINE_CLUSTER_LOG"
+#: Variables that `cluster` gives to what it starts, so that it is found: a keeper ends by itself, and tidies up before.
+_MARKS = ("PIPELINE_CLUSTER_LOG", "SPT_NOENV")
 # No child of the actor's: Ray kills those at once when the actor ends, and the keeper has to tidy up.
 _KEEPER = """
 import os, sys
@@ -156,13 +156,10 @@ def _on_this_node(value: Any, places: dict[str, str]) -> Any:
 
 
 def _users_environment() -> dict[str, str]:
-    """What Ray was started with: for its workers it sets OMP_NUM_THREADS, paths and variables of its own.
-
-    Not its mark, by which what a cluster leaves is killed: a keeper ends by itself, and tidies up before.
-    """
+    """What Ray was started with: for its workers it sets OMP_NUM_THREADS, paths and variables of its own."""
     with suppress(OSError):
         pairs = Path("/proc", str(os.getppid()), "environ").read_bytes().split(b"\0")
         found = dict(os.fsdecode(pair).split("=", 1) for pair in pairs if b"=" in pair)
-        return {name: value for name, value in found.items() if name != MARK}
-    own = {"OMP_NUM_THREADS", "PYTHONPATH", MARK}
+        return {name: value for name, value in found.items() if name not in _MARKS}
+    own = {"OMP_NUM_THREADS", "PYTHONPATH", *_MARKS}
     return {name: value for name, value in os.environ.items() if not name.startswith("RAY_") and name not in own}

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
-from pipeline.bench import counters
 from pipeline.cluster import LOCAL, held
 
 from ..conftest import LEAST, Command
@@ -21,11 +20,15 @@ pytest.importorskip("ray", reason="Ray is not installed: make .venv/.ray")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="its processes are looked for in /proc")
 
 
-def _raylet() -> int:
-    """That of a cluster that this process started."""
-    below = counters.descendants(os.getpid())
-    (found,) = (pid for pid in below if Path(f"/proc/{pid}/comm").read_text().strip() == "raylet")
-    return found
+def _raylet(census: Census) -> int:
+    """That of the cluster that was started with the census."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if process.joinpath("comm").read_text().strip() == "raylet":
+                found += [int(process.name)] if census.mark.encode() in process.joinpath("environ").read_bytes() else []
+    (raylet,) = found
+    return raylet
 
 
 def _running(census: Census) -> list[str]:
@@ -45,8 +48,7 @@ def test_it_is_started_again_for_whoever_needs_it(
         first = cluster.find()
         assert cluster.see_to() is None
         assert cluster.find() == first
-        raylet = _raylet()
-        os.kill(raylet, which)
+        os.kill(_raylet(census), which)
         monkeypatch.setattr(held, "ANSWERS_S", 2.0)  # one that is stopped does not answer however long one waits
         assert cluster.see_to() == "the Ray cluster that was started for it ended, or hung"
         assert _running(census) == []
