@@ -76,6 +76,6 @@ def test_keepers_tidy_up_where_their_cluster_goes(tmp_path: Path) -> None:
     with open_census() as census:
         words = ("workload=function", "workload.task=kills:task", "workload.inputs=1", "backend=thread", "workers=1")
         done = Command(tmp_path, **census.environment)(*words, *LEAST, "runner=ray")
-        assert done.status in (1, 2), done.err
+        assert done.status == 2, done.err  # in the look before measuring
         assert "Traceback" not in done.err
         assert census.take() == []
