@@ -16,7 +16,6 @@ from ..conftest import LEAST, Command
 from ..faults.hostile import MARK
 from ..faults.leftovers import Census, open_census
 
-pytest.importorskip("ray", reason="Ray is not installed: make .venv/.ray")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="its processes are looked for in /proc")
 
 
